@@ -1,0 +1,59 @@
+"""Every failure a caller can meet; each carries its reason and the exit code of the command line."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command line returns to the shell."""
+
+    DONE = 0
+    INTERNAL = 1
+    USAGE = 2
+    INPUT = 3
+    OUTPUT = 4
+    COVERED_WHOLE = 5
+    STOPPED = 130
+
+
+class StreamGuardError(Exception):
+    """Base of all errors of this library: one sentence that says what, where and what to do."""
+
+    exit_code = ExitCode.INTERNAL
+
+
+class SettingsError(StreamGuardError):
+    """A setting or option is unknown or out of range."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputError(StreamGuardError):
+    """The input cannot be read, is not a picture or video, or is refused as unsafe."""
+
+    exit_code = ExitCode.INPUT
+
+
+class OutputError(StreamGuardError):
+    """The output cannot be written; nothing half-written is left behind."""
+
+    exit_code = ExitCode.OUTPUT
+
+
+class ModelError(StreamGuardError):
+    """A detector's model file is missing or altered, or the detector does not find the canary face."""
+
+
+class MissingLibraryError(StreamGuardError):
+    """A system library that OpenCV or MediaPipe needs is not installed."""
+
+
+class PipelineError(StreamGuardError):
+    """A stage broke its contract (a frame lost, repeated or out of order); the output is discarded."""
+
+
+class Stopped(StreamGuardError):
+    """The run was stopped on request; the output is discarded."""
+
+    exit_code = ExitCode.STOPPED
