@@ -1,0 +1,264 @@
+"""A video file as the destination of redacted frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+from stream_guard.errors import OutputError, PipelineError
+from stream_guard.model.frame import Passthrough
+from stream_guard.model.geometry import Orientation
+from stream_guard.model.media import Media
+from stream_guard.model.redacted import RedactedFrame
+from stream_guard.sinks.audio import Track, add_track
+from stream_guard.sinks.encoding import Encoding
+from stream_guard.sinks.publish import Draft
+from stream_guard.sinks.pyav import SOFTWARE, Plan, VideoFacts, apply, frame_of, plan_video
+
+
+@dataclass(frozen=True, slots=True)
+class _Container:
+    """What a file format can hold."""
+
+    name: str
+    codecs: frozenset[str]
+    turns: bool = False
+    """It can say by which quarter turn its pictures are to be shown."""
+    mirrors: bool = False
+    """It can say that its pictures are to be mirrored."""
+    constant_rate: bool = False
+
+
+_ISO = frozenset({"h264", "hevc", "av1", "mpeg4"})
+_MP4 = _Container("mp4", _ISO | {"vp9"}, turns=True, mirrors=True)
+CONTAINERS = {
+    ".mp4": _MP4,
+    ".m4v": _MP4,
+    ".mov": _Container("mov", _ISO, turns=True, mirrors=True),
+    ".mkv": _Container("matroska", frozenset(SOFTWARE), turns=True),
+    ".webm": _Container("webm", frozenset({"vp9", "av1"})),
+    ".ts": _Container("mpegts", frozenset({"h264", "hevc"})),
+    ".avi": _Container("avi", frozenset({"h264", "mpeg4", "ffv1"}), constant_rate=True),
+}
+_MOV_OPTIONS = {"movflags": "hybrid_fragmented+frag_keyframe", "avoid_negative_ts": "disabled"}
+_RESTART_S = 1  # a clock that goes back by more starts anew; by less it stumbles
+
+
+class FileSink:
+    """Codes and writes one video file; it gets its name only when it is complete and has been read back.
+
+    `notes` says what is done differently from the source, complete after `finish`.
+    """
+
+    def __init__(self, path: Path, media: Media, encoding: Encoding) -> None:
+        """Check the target, open the encoder and write the file's header.
+
+        Raises:
+            OutputError: anything that can be known to fail before the first frame.
+        """
+        self.notes: list[str] = []
+        self._path, self._encoding = path, encoding
+        self._kind = _container_for(path)
+        self._facts: VideoFacts = media.handle
+        self._stored = self._stored_orientation()
+        self._plan = self._make_plan()
+        self._frames = self._stumbles = self._scaled = 0
+        self._last: int | None = None
+        self._shift = max(Fraction(0), -self._facts.first_s)  # sound alone may start below 0: priming
+        self._draft = Draft(path, media.path, encoding.overwrite)
+        try:
+            self._open()
+        except BaseException:
+            self.abort()
+            raise
+
+    def _stored_orientation(self) -> Orientation:
+        orientation = self._facts.orientation
+        fits = self._kind.turns and (self._kind.mirrors or not orientation.mirrored)
+        return orientation if fits else Orientation()
+
+    def _make_plan(self) -> Plan:
+        codec = self._encoding.codec
+        if codec == "h264" and "h264" not in self._kind.codecs:
+            codec = "vp9"
+            self.notes.append(f"video coded as VP9: {self._path.suffix} files cannot hold H.264")
+        family = "h264" if codec == "auto-hw" else codec.split("_")[0]
+        if family in SOFTWARE and family not in self._kind.codecs:
+            raise OutputError(
+                f"{self._path.suffix} files cannot hold {codec}; choose {', '.join(sorted(self._kind.codecs))} "
+                "or another file extension."
+            )
+        turned = self._stored != self._facts.orientation
+        return plan_video(
+            self._facts, self._encoding, codec, turned=turned, constant_rate=self._kind.constant_rate
+        )
+
+    def _open(self) -> None:
+        options = _MOV_OPTIONS if self._kind.mirrors else {}
+        self._container: OutputContainer | None = None
+        self._tracks: dict[int, Track | None] = {}
+        try:
+            self._container = av.open(f"file:{self._draft.path}", "w", format=self._kind.name, options=options)
+            self._container.flags |= av.container.Flags.bitexact.value  # leaves out tool names and dates
+            self._video = self._add_video(self._container)
+            if self._encoding.audio == "keep":
+                for number, template in enumerate(self._facts.audio, 1):
+                    self._tracks[template.index] = add_track(self._container, template, number, self.notes)
+            self._container.start_encoding()
+        except (av.FFmpegError, ValueError) as exc:
+            raise self._failure(exc) from exc
+
+    def _add_video(self, container: OutputContainer) -> VideoStream:
+        plan = self._plan
+        stream: VideoStream = container.add_stream(plan.encoder, rate=plan.rate)  # type: ignore[assignment]
+        apply(plan, stream.codec_context)
+        stream.time_base = plan.time_base
+        if self._facts.display_matrix and self._stored == self._facts.orientation != Orientation():
+            stream.set_display_matrix(self._facts.display_matrix)
+        return stream
+
+    def write(self, item: RedactedFrame | Passthrough) -> None:
+        """Code a frame, or pass a sound packet on.
+
+        Raises:
+            OutputError: the disk is full or the encoder failed; the caller then aborts.
+        """
+        try:
+            if isinstance(item, RedactedFrame):
+                self._write_frame(item)
+            elif isinstance(item, Passthrough):
+                self._write_sound(item.payload)
+            else:
+                raise PipelineError(f"a {type(item).__name__} reached the output; only redacted frames may")
+        except (av.FFmpegError, ValueError) as exc:
+            raise self._failure(exc) from exc
+
+    def _write_frame(self, item: RedactedFrame) -> None:
+        handle = item.picture.handle
+        stamp = handle.frame.pts * handle.frame.time_base if handle is not None else Fraction(item.stamp.time_s)
+        self._scaled += self._differs_in_size(item)
+        frame = frame_of(item.picture, self._plan, self._stored)
+        frame.pts, frame.time_base, frame.duration = self._rising(stamp), self._plan.time_base, 0
+        frame.pict_type = 0  # type: ignore[assignment]  # or the source's key frames would be forced
+        self._mux(self._video.encode(frame))
+        self._frames += 1
+
+    def _differs_in_size(self, item: RedactedFrame) -> bool:
+        shown = (self._plan.width, self._plan.height)
+        if self._stored.swaps_axes:
+            shown = shown[::-1]
+        return (item.picture.width, item.picture.height) != shown
+
+    def _rising(self, stamp: Fraction) -> int:
+        """Return the time stamp in ticks: exact, except that time never stands still or goes back."""
+        tick = self._plan.time_base
+        ticks = round((stamp + self._shift) / tick)
+        if self._last is not None and ticks <= self._last:
+            if (self._last - ticks) * tick > _RESTART_S:
+                step = max(1, round(1 / (self._plan.rate * tick)))
+                self._shift += (self._last + step - ticks) * tick
+                self.notes.append(f"the clock went back at frame {self._frames}; time runs on from there")
+                ticks = round((stamp + self._shift) / tick)
+            else:
+                self._stumbles += 1
+            ticks = max(ticks, self._last + 1)
+        self._last = ticks
+        return ticks
+
+    def _write_sound(self, packet: Any) -> None:
+        track = self._tracks.get(packet.stream_index)
+        if track is None:
+            return
+        try:
+            self._mux(track.packets(packet, self._shift))
+        except av.FFmpegError as exc:
+            if isinstance(exc, OSError):
+                raise
+            track.lost += 1  # a packet that the container refuses; the pictures matter more
+
+    def _mux(self, packets: list[Any]) -> None:
+        assert self._container is not None
+        for packet in packets:
+            self._container.mux_one(packet)
+
+    def finish(self) -> None:
+        """Complete the file, read it back, and give it its name.
+
+        Raises:
+            OutputError: it could not be completed, or what was written is not what can be read.
+        """
+        try:
+            self._complete()
+            self._verify()
+        except BaseException:
+            self.abort()
+            raise
+        self._draft.publish()
+
+    def _complete(self) -> None:
+        if not self._frames:
+            raise OutputError(f"{self._path} was not written: there was no frame.")
+        try:
+            self._mux(self._video.encode(None))
+            for track in self._tracks.values():
+                if track is not None:
+                    self._mux(track.flush())
+            self._close()
+        except (av.FFmpegError, ValueError) as exc:
+            raise self._failure(exc) from exc
+        self._add_notes()
+
+    def _add_notes(self) -> None:
+        for number, track in enumerate(self._tracks.values(), 1):
+            if track is not None and track.lost:
+                self.notes.append(f"audio track {number}: {track.lost} packet(s) could not be kept")
+        if self._stumbles:
+            self.notes.append(f"{self._stumbles} frame(s) had a time stamp not after the one before; moved a little")
+        if self._scaled:
+            self.notes.append(f"{self._scaled} frame(s) of another size scaled to the first one's")
+
+    def _verify(self) -> None:
+        try:
+            with av.open(f"file:{self._draft.path}", options={"protocol_whitelist": "file"}) as container:
+                video = container.streams.video[0]
+                shape = next(container.decode(video))
+                container.seek(0)
+                found = sum(p.size > 0 for p in container.demux(video))
+        except (av.FFmpegError, IndexError, StopIteration) as exc:
+            raise OutputError(f"{self._path} was not written: it cannot be read back.") from exc
+        if (shape.width, shape.height) != (self._plan.width, self._plan.height) or found != self._frames:
+            raise OutputError(
+                f"{self._path} was not written: {self._frames} frames went in, {found} can be read back."
+            )
+
+    def _close(self) -> None:
+        if self._container is not None:
+            container, self._container = self._container, None
+            container.close()
+
+    def abort(self) -> None:
+        """Remove what was written; harmless after `finish`."""
+        try:
+            self._close()
+        except av.FFmpegError:
+            self.notes.append("the abandoned output could not be closed in order")
+        finally:
+            self._draft.discard()
+
+    def _failure(self, exc: Exception) -> OutputError:
+        reason = getattr(exc, "strerror", None) or str(exc)
+        return OutputError(f"{self._path} cannot be written: {reason}.")
+
+
+def _container_for(path: Path) -> _Container:
+    kind = CONTAINERS.get(path.suffix.lower())
+    if kind is None:
+        named = f"the extension {path.suffix!r} is" if path.suffix else "an output without an extension is"
+        raise OutputError(f"{path}: {named} not known for video; use one of {', '.join(CONTAINERS)}.")
+    return kind

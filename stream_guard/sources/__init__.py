@@ -1,0 +1,1 @@
+"""Where frames come from: files and pictures. Imports the model, PyAV, Pillow and OpenCV; translates their errors."""
