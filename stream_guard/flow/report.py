@@ -1,0 +1,159 @@
+"""The account of a run: what was covered, for how long and why, without a single pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from stream_guard.model.verdict import Cover, Origin
+
+VERSION: Final = 1
+
+
+@dataclass
+class TrackAccount:
+    """One face over time."""
+
+    track: int
+    first_frame: int
+    first_s: float
+    last_frame: int = 0
+    last_s: float = 0.0
+    detected: int = 0
+    """Frames in which a detector saw the face."""
+    tracked: int = 0
+    held: int = 0
+    planned: int = 0
+    best_score: float = 0.0
+
+
+@dataclass
+class WholeRange:
+    """Neighbouring frames that were covered whole for the same reason."""
+
+    reason: str
+    first_frame: int
+    first_s: float
+    last_frame: int
+    last_s: float
+
+
+@dataclass
+class Account:
+    """Counts what passes, frame by frame; bounded by the number of faces, not by the length of the run."""
+
+    frames: int = 0
+    regions: int = 0
+    first_s: float | None = None
+    last_s: float | None = None
+    tracks: dict[int, TrackAccount] = field(default_factory=dict)
+    whole: list[WholeRange] = field(default_factory=list)
+
+    def add(self, cover: Cover) -> None:
+        stamp = cover.stamp
+        self.frames += 1
+        self.regions += len(cover.regions)
+        self.first_s = stamp.time_s if self.first_s is None else self.first_s
+        self.last_s = stamp.time_s
+        if cover.whole is not None:
+            self._add_whole(cover, cover.whole)
+        for region in cover.regions:
+            track = self.tracks.setdefault(
+                region.track, TrackAccount(region.track, stamp.index, stamp.time_s)
+            )
+            track.last_frame, track.last_s = stamp.index, stamp.time_s
+            track.best_score = max(track.best_score, region.score)
+            _count(track, region.origin)
+
+    def _add_whole(self, cover: Cover, reason: str) -> None:
+        stamp = cover.stamp
+        last = self.whole[-1] if self.whole else None
+        if last is not None and last.reason == reason and last.last_frame == stamp.index - 1:
+            last.last_frame, last.last_s = stamp.index, stamp.time_s
+        else:
+            self.whole.append(WholeRange(reason, stamp.index, stamp.time_s, stamp.index, stamp.time_s))
+
+    @property
+    def frames_whole(self) -> int:
+        return sum(r.last_frame - r.first_frame + 1 for r in self.whole)
+
+
+def _count(track: TrackAccount, origin: Origin) -> None:
+    match origin:
+        case Origin.DETECTED:
+            track.detected += 1
+        case Origin.TRACKED:
+            track.tracked += 1
+        case Origin.HELD:
+            track.held += 1
+        case Origin.PLANNED:
+            track.planned += 1
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file that took part."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that is known about a finished run."""
+
+    input: FileFacts
+    output: FileFacts
+    media: Mapping[str, Any]
+    """Container, size, frame rate and duration of the input."""
+    frames_in: int
+    frames_out: int
+    elapsed_s: float
+    account: Account
+    dropped: tuple[str, ...]
+    """What the input holds and the output does not."""
+    notes: tuple[str, ...]
+    """What was done differently from what the input or the settings suggest."""
+    warnings: tuple[str, ...]
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    models: tuple[Mapping[str, str], ...]
+
+    @property
+    def faces(self) -> int:
+        """Number of tracks: one face that leaves and returns may count twice."""
+        return len(self.account.tracks)
+
+    @property
+    def covered_whole(self) -> bool:
+        return bool(self.account.whole)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON: no picture, no embedding."""
+        return {
+            "stream_guard_report": VERSION,
+            "input": {**asdict(self.input), **self.media},
+            "output": asdict(self.output),
+            "frames": {
+                "in": self.frames_in,
+                "out": self.frames_out,
+                "covered_whole": self.account.frames_whole,
+                "first_s": self.account.first_s,
+                "last_s": self.account.last_s,
+            },
+            "elapsed_s": round(self.elapsed_s, 3),
+            "tracks": [_rounded(asdict(t)) for t in self.account.tracks.values()],
+            "covered_whole": [_rounded(asdict(r)) for r in self.account.whole],
+            "dropped": list(self.dropped),
+            "notes": list(self.notes),
+            "warnings": list(self.warnings),
+            "settings": dict(self.settings),
+            "versions": dict(self.versions),
+            "models": [dict(m) for m in self.models],
+        }
+
+
+def _rounded(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: round(value, 4) if isinstance(value, float) else value for key, value in values.items()}

@@ -1,0 +1,306 @@
+"""All settings: what each means, and which of file, environment and options had the last word."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from stream_guard.errors import SettingsError
+
+PREFIX: Final = "STREAM_GUARD_"
+CONFIG_VARIABLE: Final = "STREAM_GUARD_CONFIG"
+_NOT_SETTINGS: Final = {CONFIG_VARIABLE, "STREAM_GUARD_TEST_DATA"}
+
+
+def _split(value: object) -> object:
+    """Let an option or variable name several values as "a,b"."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Detect(_Section):
+    """How faces are found."""
+
+    preset: Literal["fast", "balanced", "thorough"] = Field(
+        default="balanced",
+        description="How hard to look: the detectors' input size and how often each one looks.",
+    )
+    confidence: float = Field(
+        default=0.2,
+        ge=0.05,
+        le=0.95,
+        description="Score from which a detection is covered; lower covers more.",
+    )
+    detectors: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        default=("yunet", "mediapipe"),
+        min_length=1,
+        description="Who looks: yunet, mediapipe, or both (what either finds is covered).",
+    )
+
+
+class Track(_Section):
+    """How faces are followed from frame to frame."""
+
+    hold_s: float = Field(
+        default=1.0, ge=0, le=30, description="Seconds that a face stays covered after it was last detected."
+    )
+    lag_s: float = Field(
+        default=1.5,
+        ge=0,
+        le=10,
+        description="Seconds of video held back, so that a face is covered before it is first found.",
+    )
+
+
+class Redact(_Section):
+    """What a face is replaced with."""
+
+    style: str = Field(
+        default="frost", description="What is painted: frost, solid, icon, mosaic, blur or classic."
+    )
+    allow_weak: bool = Field(
+        default=False, description="Permit styles that do not stop face recognition (classic)."
+    )
+    colour: str = Field(
+        default="#000000",
+        pattern=r"^#[0-9a-fA-F]{6}$",
+        description='Colour of the style solid, as "#rrggbb".',
+    )
+    margin_side: float = Field(
+        default=0.25, ge=0, le=2, description="Mask margin at each side, as a share of the face's width."
+    )
+    margin_above: float = Field(
+        default=0.45, ge=0, le=2, description="Mask margin above the face, as a share of its height."
+    )
+    margin_below: float = Field(
+        default=0.25, ge=0, le=2, description="Mask margin below the face, as a share of its height."
+    )
+    draw_boxes: bool = Field(default=False, description="Draw a green frame around every mask.")
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        red, green, blue = bytes.fromhex(self.colour[1:])
+        return red, green, blue
+
+
+class Output(_Section):
+    """How the result is written."""
+
+    codec: str = Field(
+        default="h264",
+        description="Video codec: h264, hevc, vp9, av1, mpeg4, ffv1, a hardware encoder, or auto-hw.",
+    )
+    quality: int = Field(
+        default=20,
+        ge=0,
+        le=51,
+        description="Quality of the video: 0 is best and largest, 51 worst (as x264's CRF).",
+    )
+    encoder_preset: Literal[
+        "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+    ] = Field(default="veryfast", description="Speed of the video encoder; slower ones make smaller files.")
+    audio: Literal["keep", "drop"] = Field(default="keep", description="Whether the sound goes along.")
+    overwrite: bool = Field(default=False, description="Replace an output file that exists.")
+
+
+class Limits(_Section):
+    """What a run may use."""
+
+    lag_memory_mb: int = Field(
+        default=512,
+        ge=16,
+        le=65536,
+        description="Megabytes for the frames that are held back; shortens lag_s for large pictures.",
+    )
+
+
+class Settings(_Section):
+    """Every setting of a run."""
+
+    detect: Detect = Detect()
+    track: Track = Track()
+    redact: Redact = Redact()
+    output: Output = Output()
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as documented."""
+
+    path: str
+    """Section and name, e.g. "detect.confidence"."""
+    info: FieldInfo
+
+    @property
+    def name(self) -> str:
+        return self.path.partition(".")[2]
+
+    @property
+    def option(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.path.replace(".", "_").upper()
+
+
+def catalogue() -> dict[str, Setting]:
+    """Return all settings by path, in the order of the sections."""
+    sections: dict[str, type[BaseModel]] = {
+        name: type(info.default) for name, info in Settings.model_fields.items()
+    }
+    return {
+        f"{section}.{name}": Setting(f"{section}.{name}", info)
+        for section, model in sections.items()
+        for name, info in model.model_fields.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value as somebody gave it."""
+
+    value: Any
+    origin: str
+    """Where it came from, for messages: "default", "file x.toml", "variable X", "option --x"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """The settings of a run and where each one came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def effective(
+    config: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Effective:
+    """Merge defaults < file < environment < options.
+
+    `options` maps setting names ("style") to values. Without `config` the file named by STREAM_GUARD_CONFIG
+    is read, else `stream-guard/settings.toml` in the user's configuration folder if there is one. A file in
+    the working folder is never read by itself: footage from others could bring its own and weaken the mask.
+
+    Raises:
+        SettingsError: a setting is unknown or out of range, or the file cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    given = from_file(path) if (path := config or _standing_config(environ)) else {}
+    return merge(given | from_environment(environ) | from_options(options or {}))
+
+
+def merge(given: Mapping[str, Given]) -> Effective:
+    """Check values by path and lay them over the defaults."""
+    known = catalogue()
+    for path, value in given.items():
+        if path not in known:
+            raise SettingsError(f"unknown setting {path} in {value.origin}{_nearest(path, known)}")
+    tree: dict[str, dict[str, Any]] = {}
+    for path, value in given.items():
+        section, _, name = path.partition(".")
+        tree.setdefault(section, {})[name] = value.value
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as exc:
+        raise SettingsError(_sentence(exc, given)) from exc
+    return Effective(settings, {path: given[path].origin if path in given else "default" for path in known})
+
+
+def from_file(path: Path) -> dict[str, Given]:
+    """Return what a TOML file says, by path.
+
+    Raises:
+        SettingsError: the file cannot be read or is no TOML.
+    """
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise SettingsError(f"{path}: cannot read the settings file ({exc.strerror})") from exc
+    except ValueError as exc:
+        raise SettingsError(f"{path}: the settings file is not valid TOML ({exc})") from exc
+    return {key: Given(value, f"file {path}") for key, value in _flat(tree)}
+
+
+def from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
+    """Return what STREAM_GUARD_SECTION_NAME variables say, by path.
+
+    Raises:
+        SettingsError: a variable with the prefix names no setting.
+    """
+    paths = {setting.variable: path for path, setting in catalogue().items()}
+    given = {}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or variable in _NOT_SETTINGS:
+            continue
+        if variable not in paths:
+            raise SettingsError(f"unknown setting {variable} in the environment{_nearest(variable, paths)}")
+        given[paths[variable]] = Given(value, f"variable {variable}")
+    return given
+
+
+def from_options(options: Mapping[str, Any]) -> dict[str, Given]:
+    """Return options, which carry a setting's name without its section, by path.
+
+    Raises:
+        SettingsError: there is no setting of that name.
+    """
+    by_name = {setting.name: setting for setting in catalogue().values()}
+    given = {}
+    for name, value in options.items():
+        if name not in by_name:
+            raise SettingsError(f"unknown setting {name}{_nearest(name, by_name)}")
+        given[by_name[name].path] = Given(value, f"option {by_name[name].option}")
+    return given
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the known word nearest to a wrong one, empty if none is near."""
+    return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff=0.55)), "")
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    found = did_you_mean(word, known)
+    return f"; did you mean {found}?" if found else "; `stream-guard settings` lists them all"
+
+
+def _standing_config(environ: Mapping[str, str]) -> Path | None:
+    if named := environ.get(CONFIG_VARIABLE):
+        return Path(named)
+    base = environ.get("XDG_CONFIG_HOME") or (f"{home}/.config" if (home := environ.get("HOME")) else "")
+    path = Path(base, "stream-guard", "settings.toml")
+    return path if base and path.is_file() else None
+
+
+def _flat(tree: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _sentence(error: ValidationError, given: Mapping[str, Given]) -> str:
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"][:2])
+    wrong = given[path]
+    reason = first["msg"].removeprefix("Input ").rstrip(".")
+    if first["type"] == "literal_error":
+        choices = first["ctx"]["expected"].replace("'", "")
+        near = did_you_mean(str(wrong.value), choices.replace(" or ", ", ").split(", "))
+        reason = f"should be {choices}" + (f"; did you mean {near}?" if near else "")
+    return f"{path} is {wrong.value!r} in {wrong.origin}, but {reason}"
