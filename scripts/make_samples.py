@@ -161,8 +161,8 @@ def _shifted(layer: Rgb, camera: float, height: int) -> Rgb:
 
 def write_walk(path: Path, frames: Iterable[Rgb]) -> None:
     """Encode the frames as H.264 with a wavering tone as AAC."""
-    with av.open(str(path), "w", options={"movflags": "faststart"}) as out:
-        out.flags = av.container.Flags.bitexact.value
+    options = {"movflags": "faststart", "fflags": "+bitexact"}
+    with av.open(str(path), "w", options=options) as out:
         video = out.add_stream(
             "libx264", rate=FPS, options={"crf": "27", "preset": "veryslow", "threads": "1"}
         )

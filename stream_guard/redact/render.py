@@ -1,0 +1,133 @@
+"""The sole maker of redacted frames: paints a cover into the frame's own planes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard.errors import PipelineError
+from stream_guard.model.frame import Frame, Stamp
+from stream_guard.model.picture import Channel, Component, Picture
+from stream_guard.model.redacted import RENDER_SEAL, RedactedFrame
+from stream_guard.model.verdict import Cover, Region
+from stream_guard.redact.mask import Margins, Mask, fill, mask_of, window_on
+from stream_guard.redact.style import Birth, Colour, Style, Swatch, code, keyed_noise, to_samples
+
+SLATE: Colour = (32, 32, 32)
+SAFETY_GREEN: Colour = (0, 255, 0)
+FRAME_PX = 2
+FORGET_AFTER = 600
+"""Frames; longer than any tracker's lag, so that a track within its life never changes its looks."""
+
+
+@dataclass(slots=True)
+class _Frozen:
+    swatch: Swatch
+    last_index: int
+
+
+class MaskRedactor:
+    """Covers faces with one style; what a track's mask shows is frozen at its first frame.
+
+    `key` seeds the styles' noise: a fresh secret for each run.
+    """
+
+    def __init__(
+        self, style: Style, *, key: bytes, margins: Margins | None = None, draw_boxes: bool = False
+    ) -> None:
+        self._style = style
+        self._key = key
+        self._margins = margins or style.margins
+        self._draw_boxes = draw_boxes
+        self._frozen: dict[int, _Frozen] = {}
+        self._epoch = 0
+
+    def render(self, frame: Frame, cover: Cover) -> RedactedFrame:
+        """Hide what the cover says, in the frame's own memory.
+
+        Raises:
+            PipelineError: the cover belongs to another frame, or one of its boxes is not finite.
+        """
+        if cover.stamp != frame.stamp:
+            raise PipelineError(
+                f"the cover of {cover.stamp} came with {frame.stamp}; the output is discarded"
+            )
+        if cover.whole is not None:
+            _paint_slate(frame.picture)
+        else:
+            self._paint_regions(frame, cover)
+        return RedactedFrame(RENDER_SEAL, frame.picture, cover)
+
+    def _paint_regions(self, frame: Frame, cover: Cover) -> None:
+        masks = [mask_of(region.box, self._margins) for region in cover.regions]
+        self._forget(frame.stamp)
+        # All swatches first: a track born beside a painted one must not learn its colour from paint.
+        swatches = [
+            self._swatch(frame, region, mask) for region, mask in zip(cover.regions, masks, strict=True)
+        ]
+        for mask, swatch in zip(masks, swatches, strict=True):
+            for channel in frame.picture.channels:
+                self._paint(channel, mask, swatch)
+        if self._draw_boxes:
+            for mask in masks:
+                _draw_frame(frame.picture, mask)
+
+    def _paint(self, channel: Channel, mask: Mask, swatch: Swatch) -> None:
+        alpha = channel.component is Component.ALPHA
+        window = window_on(channel, mask, 0 if alpha else self._style.soft_px)
+        if window is None:
+            return
+        if alpha:
+            opaque = np.full(
+                (window.rows, window.columns), channel.peak << channel.shift, channel.samples.dtype
+            )
+            fill(channel.samples, opaque, window)
+        else:
+            fill(channel.samples, self._style.content(swatch, channel, window), window)
+
+    def _swatch(self, frame: Frame, region: Region, mask: Mask) -> Swatch:
+        index = frame.stamp.index
+        known = self._frozen.get(region.track)
+        if known is None:
+            noise = keyed_noise(self._key, region.track, frame.stamp.epoch, index)
+            known = _Frozen(self._style.freeze(Birth(frame.picture, mask.box, noise)), index)
+            self._frozen[region.track] = known
+        known.last_index = index
+        return known.swatch
+
+    def _forget(self, stamp: Stamp) -> None:
+        """Drop tracks unseen for long, and all of them where the pixel format may have changed."""
+        if stamp.epoch != self._epoch:
+            self._frozen.clear()
+            self._epoch = stamp.epoch
+        oldest = stamp.index - FORGET_AFTER
+        for track in [t for t, frozen in self._frozen.items() if frozen.last_index < oldest]:
+            del self._frozen[track]
+
+
+def _paint_slate(picture: Picture) -> None:
+    for channel in picture.channels:
+        channel.samples[...] = _level(channel, SLATE, picture.full_range)
+
+
+def _draw_frame(picture: Picture, mask: Mask) -> None:
+    """Draw a green frame around the mask, in no way over less than the mask covers."""
+    for channel in picture.channels:
+        outer = mask.box.grown(FRAME_PX, FRAME_PX, FRAME_PX, FRAME_PX)
+        height, width = channel.samples.shape
+        box = outer.scaled(1 / channel.step_x, 1 / channel.step_y).clipped(width, height)
+        x0, x1, y0, y1 = int(box.x0), int(np.ceil(box.x1)), int(box.y0), int(np.ceil(box.y1))
+        thick_x, thick_y = (max(1, FRAME_PX // step) for step in (channel.step_x, channel.step_y))
+        target, level = channel.samples[y0:y1, x0:x1], _level(channel, SAFETY_GREEN, picture.full_range)
+        for side in (target[:thick_y], target[-thick_y:], target[:, :thick_x], target[:, -thick_x:]):
+            side[...] = level
+
+
+def _level(channel: Channel, rgb: Colour, full_range: bool) -> NDArray[Any]:
+    """Return the one sample value of a colour on a channel; alpha is opaque to the last bit."""
+    if channel.component is Component.ALPHA:
+        return np.asarray(channel.peak << channel.shift, channel.samples.dtype)
+    return to_samples(code(channel.component, np.array(rgb), full_range), channel)
