@@ -340,3 +340,14 @@ def test_every_style_says_what_it_withstands() -> None:
 def test_an_unknown_style_is_named_with_the_choices() -> None:
     with pytest.raises(SettingsError, match="frost"):
         style_named("forst")
+
+
+def test_a_new_pixel_format_midway_starts_the_looks_anew() -> None:
+    box = Box(20, 20, 60, 60)
+    run = redactor("frost")
+    rendered(run, picture(LAYOUTS["yuv420p"], 90, 90), {1: box})
+    stamp = Stamp(1, 1, 0.04)
+    seen = picture(LAYOUTS["rgba"], 90, 90, 2)
+    run.render(Frame(stamp, seen, None), Cover(stamp, (Region(1, box, Origin.TRACKED),)))
+    raw = picture(LAYOUTS["rgba"], 90, 90, 2)
+    assert (samples_of(seen)[0][20:60, 20:60] != samples_of(raw)[0][20:60, 20:60]).mean() > 0.9
