@@ -351,3 +351,16 @@ def test_a_new_pixel_format_midway_starts_the_looks_anew() -> None:
     run.render(Frame(stamp, seen, None), Cover(stamp, (Region(1, box, Origin.TRACKED),)))
     raw = picture(LAYOUTS["rgba"], 90, 90, 2)
     assert (samples_of(seen)[0][20:60, 20:60] != samples_of(raw)[0][20:60, 20:60]).mean() > 0.9
+
+
+@pytest.mark.parametrize("layout", ["yuv420p", "rgba"])
+def test_frost_keeps_no_more_than_16_levels_of_the_mean(layout: str) -> None:
+    """Pictures whose flat colours differ by less than a level give the same mask, to the last sample."""
+    shown = set()
+    for level in range(98, 102):
+        seen = picture(LAYOUTS[layout], 90, 90)
+        for channel in seen.channels[:3]:
+            channel.samples[...] = level
+        rendered(redactor("frost"), seen, {1: Box(20, 20, 60, 60)})
+        shown.add(seen.channels[0].samples[20:60, 20:60].tobytes())
+    assert len(shown) == 1

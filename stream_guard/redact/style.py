@@ -108,10 +108,19 @@ def _cells(channel: Channel, box: Box, columns: int, rows: int) -> NDArray[np.fl
     return np.asarray(means, np.float32) / np.float32(1 << (channel.bits - 8))
 
 
-def coarse(codes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the values rounded to 16 levels, of which 128 is one: neutral chroma stays neutral."""
-    step = 256 / LEVELS
-    return np.asarray(np.clip(np.rint(codes / step), 0, LEVELS - 1) * step, np.float32)
+def coarse(swatch: Mapping[Component, NDArray[np.float32]]) -> dict[Component, NDArray[np.float32]]:
+    """Return the swatch in 16 levels a channel.
+
+    Those of tints lie close around neutral, 96 to 156, where skin and most scenes are: spread over all
+    values they turn a brown wall green.
+    """
+    return {component: _rounded(codes, component in TINTS) for component, codes in swatch.items()}
+
+
+def _rounded(codes: NDArray[np.float32], tint: bool) -> NDArray[np.float32]:
+    step, lowest = (64 / LEVELS, 96) if tint else (256 / LEVELS, 0)
+    level = np.clip(np.rint((codes - lowest) / step), 0, LEVELS - 1)
+    return np.asarray(lowest + step * level, np.float32)
 
 
 def lit(swatch: Mapping[Component, NDArray[np.float32]], light: NDArray[np.float32]) -> Swatch:

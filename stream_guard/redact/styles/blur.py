@@ -18,8 +18,8 @@ SIGMA = 0.35
 
 def freeze(birth: Birth) -> Swatch:
     rows = rows_for(birth.mask_box)
-    cells = sampled(birth.picture, birth.mask_box, ACROSS, rows)
-    return {component: _smoothed(coarse(codes), rows) for component, codes in cells.items()}
+    cells = coarse(sampled(birth.picture, birth.mask_box, ACROSS, rows))
+    return {component: _smoothed(codes, rows) for component, codes in cells.items()}
 
 
 def _smoothed(cells: NDArray[np.float32], rows: int) -> NDArray[np.float32]:

@@ -20,8 +20,8 @@ VEIL, VEIL_SHARE = (214, 218, 222), 0.4
 def freeze(birth: Birth) -> Swatch:
     veil = painted(birth.picture, np.array(VEIL).reshape(1, 1, 3))
     glass = {
-        component: np.tile(coarse(mean) * (1 - VEIL_SHARE) + veil[component] * VEIL_SHARE, (CELLS, CELLS))
-        for component, mean in sampled(birth.picture, birth.mask_box, 1, 1).items()
+        component: np.tile(mean * (1 - VEIL_SHARE) + veil[component] * VEIL_SHARE, (CELLS, CELLS))
+        for component, mean in coarse(sampled(birth.picture, birth.mask_box, 1, 1)).items()
     }
     return lit(glass, _clouds(birth.noise) + _light())
 

@@ -15,10 +15,10 @@ NOISE, TINT_NOISE = 12.0, 5.0
 def freeze(birth: Birth) -> Swatch:
     """Sample once: sampling every frame gives the face away within ten frames of jitter."""
     rows = rows_for(birth.mask_box)
-    cells = sampled(birth.picture, birth.mask_box, ACROSS, rows)
+    cells = coarse(sampled(birth.picture, birth.mask_box, ACROSS, rows))
     noise = birth.noise(len(cells) * rows, ACROSS).reshape(len(cells), rows, ACROSS)
     return {
-        component: coarse(codes) + np.float32(TINT_NOISE if component in TINTS else NOISE) * noise[i]
+        component: codes + np.float32(TINT_NOISE if component in TINTS else NOISE) * noise[i]
         for i, (component, codes) in enumerate(cells.items())
     }
 
