@@ -1,1 +1,1 @@
-"""Where redacted frames go: files and pictures. Imports the model, PyAV, Pillow and OpenCV; translates their errors."""
+"""Where redacted frames go: files and pictures. Translates the errors of PyAV, Pillow and OpenCV."""

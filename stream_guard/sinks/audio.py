@@ -1,4 +1,4 @@
-"""Sound tracks on their way to a file: copied byte for byte where the container takes them, else coded anew."""
+"""Sound tracks on their way to a file: copied byte for byte where it takes them, else coded anew."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def add_track(container: OutputContainer, template: Any, number: int, notes: lis
 
 
 def _copies(container_format: str, template: Any) -> bool:
-    """Tell whether the container really takes the codec: its list is too generous, so write a header with it."""
+    """Tell whether the container really takes the codec: its list is too generous, a header is not."""
     try:
         with av.open(io.BytesIO(), "w", format=container_format) as trial:
             trial.add_stream_from_template(template)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -27,26 +28,29 @@ class _Container:
     """What a file format can hold."""
 
     name: str
-    codecs: frozenset[str]
+    codecs: tuple[str, ...]
+    """The first is used where H.264 was asked for and cannot be held."""
     turns: bool = False
-    """It can say by which quarter turn its pictures are to be shown."""
-    mirrors: bool = False
-    """It can say that its pictures are to be mirrored."""
+    """It carries a display matrix that players heed."""
     constant_rate: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
-_ISO = frozenset({"h264", "hevc", "av1", "mpeg4"})
-_MP4 = _Container("mp4", _ISO | {"vp9"}, turns=True, mirrors=True)
+_EXACT = {"avoid_negative_ts": "disabled"}  # time stamps as they are; sound may start below 0
+_KILLABLE = _EXACT | {"movflags": "hybrid_fragmented+frag_keyframe"}  # readable up to where it was cut off
+_ISO = ("h264", "hevc", "av1", "mpeg4")
+_MP4 = _Container("mp4", (*_ISO, "vp9"), turns=True, options=_KILLABLE)
 CONTAINERS = {
     ".mp4": _MP4,
     ".m4v": _MP4,
-    ".mov": _Container("mov", _ISO, turns=True, mirrors=True),
-    ".mkv": _Container("matroska", frozenset(SOFTWARE), turns=True),
-    ".webm": _Container("webm", frozenset({"vp9", "av1"})),
-    ".ts": _Container("mpegts", frozenset({"h264", "hevc"})),
-    ".avi": _Container("avi", frozenset({"h264", "mpeg4", "ffv1"}), constant_rate=True),
+    ".mov": _Container("mov", _ISO, turns=True, options=_KILLABLE),
+    ".mkv": _Container("matroska", tuple(SOFTWARE), turns=True),
+    ".webm": _Container("webm", ("vp9", "av1")),
+    ".ts": _Container("mpegts", ("h264", "hevc")),
+    # H.264 in AVI has no time stamps to be read back: up to 11 frames off, measured
+    ".avi": _Container("avi", ("mpeg4", "ffv1"), constant_rate=True, options=_EXACT),
 }
-_MOV_OPTIONS = {"movflags": "hybrid_fragmented+frag_keyframe", "avoid_negative_ts": "disabled"}
+_BITEXACT = 0x400  # AVFMT_FLAG_BITEXACT
 _RESTART_S = 1  # a clock that goes back by more starts anew; by less it stumbles
 
 
@@ -66,32 +70,30 @@ class FileSink:
         self._path, self._encoding = path, encoding
         self._kind = _container_for(path)
         self._facts: VideoFacts = media.handle
-        self._stored = self._stored_orientation()
+        self._stored = self._facts.orientation if self._kind.turns else Orientation()
         self._plan = self._make_plan()
         self._frames = self._stumbles = self._scaled = 0
         self._last: int | None = None
-        self._shift = max(Fraction(0), -self._facts.first_s)  # sound alone may start below 0: priming
+        early = max(Fraction(0), -self._facts.first_s)  # sound alone may start below 0: priming
+        self._shift = -self._facts.first_s if self._kind.constant_rate else early
         self._draft = Draft(path, media.path, encoding.overwrite)
+        self._container = self._open()
+        self._tracks: dict[int, Track | None] = {}
         try:
-            self._open()
+            self._add_streams()
         except BaseException:
             self.abort()
             raise
 
-    def _stored_orientation(self) -> Orientation:
-        orientation = self._facts.orientation
-        fits = self._kind.turns and (self._kind.mirrors or not orientation.mirrored)
-        return orientation if fits else Orientation()
-
     def _make_plan(self) -> Plan:
         codec = self._encoding.codec
         if codec == "h264" and "h264" not in self._kind.codecs:
-            codec = "vp9"
-            self.notes.append(f"video coded as VP9: {self._path.suffix} files cannot hold H.264")
+            codec = self._kind.codecs[0]
+            self.notes.append(f"video coded as {codec}: {self._path.suffix} files do not hold H.264 well")
         family = "h264" if codec == "auto-hw" else codec.split("_")[0]
         if family in SOFTWARE and family not in self._kind.codecs:
             raise OutputError(
-                f"{self._path.suffix} files cannot hold {codec}; choose {', '.join(sorted(self._kind.codecs))} "
+                f"{self._path.suffix} files cannot hold {codec}; choose {', '.join(self._kind.codecs)} "
                 "or another file extension."
             )
         turned = self._stored != self._facts.orientation
@@ -99,13 +101,18 @@ class FileSink:
             self._facts, self._encoding, codec, turned=turned, constant_rate=self._kind.constant_rate
         )
 
-    def _open(self) -> None:
-        options = _MOV_OPTIONS if self._kind.mirrors else {}
-        self._container: OutputContainer | None = None
-        self._tracks: dict[int, Track | None] = {}
+    def _open(self) -> OutputContainer:
+        options = dict(self._kind.options)
         try:
-            self._container = av.open(f"file:{self._draft.path}", "w", format=self._kind.name, options=options)
-            self._container.flags |= av.container.Flags.bitexact.value  # leaves out tool names and dates
+            container = av.open(f"file:{self._draft.path}", "w", format=self._kind.name, options=options)
+        except av.FFmpegError as exc:
+            self._draft.discard()
+            raise self._failure(exc) from exc
+        container.flags |= _BITEXACT  # no tool names, no dates
+        return container
+
+    def _add_streams(self) -> None:
+        try:
             self._video = self._add_video(self._container)
             if self._encoding.audio == "keep":
                 for number, template in enumerate(self._facts.audio, 1):
@@ -119,7 +126,7 @@ class FileSink:
         stream: VideoStream = container.add_stream(plan.encoder, rate=plan.rate)  # type: ignore[assignment]
         apply(plan, stream.codec_context)
         stream.time_base = plan.time_base
-        if self._facts.display_matrix and self._stored == self._facts.orientation != Orientation():
+        if self._facts.display_matrix and self._stored != Orientation():
             stream.set_display_matrix(self._facts.display_matrix)
         return stream
 
@@ -141,11 +148,13 @@ class FileSink:
 
     def _write_frame(self, item: RedactedFrame) -> None:
         handle = item.picture.handle
-        stamp = handle.frame.pts * handle.frame.time_base if handle is not None else Fraction(item.stamp.time_s)
+        stamp = (
+            handle.frame.pts * handle.frame.time_base if handle is not None else Fraction(item.stamp.time_s)
+        )
         self._scaled += self._differs_in_size(item)
         frame = frame_of(item.picture, self._plan, self._stored)
         frame.pts, frame.time_base, frame.duration = self._rising(stamp), self._plan.time_base, 0
-        frame.pict_type = 0  # type: ignore[assignment]  # or the source's key frames would be forced
+        frame.pict_type = 0  # or the source's key frames would be forced
         self._mux(self._video.encode(frame))
         self._frames += 1
 
@@ -158,7 +167,7 @@ class FileSink:
     def _rising(self, stamp: Fraction) -> int:
         """Return the time stamp in ticks: exact, except that time never stands still or goes back."""
         tick = self._plan.time_base
-        ticks = round((stamp + self._shift) / tick)
+        ticks: int = round((stamp + self._shift) / tick)
         if self._last is not None and ticks <= self._last:
             if (self._last - ticks) * tick > _RESTART_S:
                 step = max(1, round(1 / (self._plan.rate * tick)))
@@ -183,7 +192,6 @@ class FileSink:
             track.lost += 1  # a packet that the container refuses; the pictures matter more
 
     def _mux(self, packets: list[Any]) -> None:
-        assert self._container is not None
         for packet in packets:
             self._container.mux_one(packet)
 
@@ -209,7 +217,7 @@ class FileSink:
             for track in self._tracks.values():
                 if track is not None:
                     self._mux(track.flush())
-            self._close()
+            self._container.close()
         except (av.FFmpegError, ValueError) as exc:
             raise self._failure(exc) from exc
         self._add_notes()
@@ -219,7 +227,9 @@ class FileSink:
             if track is not None and track.lost:
                 self.notes.append(f"audio track {number}: {track.lost} packet(s) could not be kept")
         if self._stumbles:
-            self.notes.append(f"{self._stumbles} frame(s) had a time stamp not after the one before; moved a little")
+            self.notes.append(
+                f"{self._stumbles} frame(s) had a time stamp not after the one before; moved a little"
+            )
         if self._scaled:
             self.notes.append(f"{self._scaled} frame(s) of another size scaled to the first one's")
 
@@ -237,15 +247,10 @@ class FileSink:
                 f"{self._path} was not written: {self._frames} frames went in, {found} can be read back."
             )
 
-    def _close(self) -> None:
-        if self._container is not None:
-            container, self._container = self._container, None
-            container.close()
-
     def abort(self) -> None:
         """Remove what was written; harmless after `finish`."""
         try:
-            self._close()
+            self._container.close()
         except av.FFmpegError:
             self.notes.append("the abandoned output could not be closed in order")
         finally:
@@ -253,7 +258,8 @@ class FileSink:
 
     def _failure(self, exc: Exception) -> OutputError:
         reason = getattr(exc, "strerror", None) or str(exc)
-        return OutputError(f"{self._path} cannot be written: {reason}.")
+        hint = "; AVI holds a constant frame rate only, .mkv any" if self._kind.constant_rate else ""
+        return OutputError(f"{self._path} cannot be written: {reason}{hint}.")
 
 
 def _container_for(path: Path) -> _Container:

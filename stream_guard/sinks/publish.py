@@ -25,7 +25,9 @@ class Draft:
         self._overwrite = overwrite
         self._require_target(source)
         stem = f".{self._target.stem[:60]}"
-        for stale in self._target.parent.glob(f"{_escaped(stem)}.????????.part{_escaped(self._target.suffix)}"):
+        for stale in self._target.parent.glob(
+            f"{_escaped(stem)}.????????.part{_escaped(self._target.suffix)}"
+        ):
             _remove_if_abandoned(stale)
         self.path = self._target.with_name(f"{stem}.{secrets.token_hex(4)}.part{self._target.suffix}")
         with translated(self._target):
@@ -39,7 +41,9 @@ class Draft:
         if target.is_dir():
             raise OutputError(f"{target} is a folder; name a file in it.")
         if not folder.is_dir():
-            raise OutputError(f"{target} cannot be written: the folder {folder} does not exist; create it first.")
+            raise OutputError(
+                f"{target} cannot be written: the folder {folder} does not exist; create it first."
+            )
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(f"{target} cannot be written: no permission to write to {folder}.")
         self._require_free()

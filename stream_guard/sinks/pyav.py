@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import av
 import numpy as np
@@ -18,16 +18,25 @@ from stream_guard.sinks.encoding import Encoding
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 SOFTWARE = {
-    "h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1", "mpeg4": "mpeg4", "ffv1": "ffv1",
+    "h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1", "mpeg4": "mpeg4",
+    "ffv1": "ffv1",
 }  # fmt: skip
 _MAKES = ("nvenc", "qsv", "amf", "videotoolbox", "mf", "v4l2m2m")
 HARDWARE = tuple(f"{codec}_{make}" for codec in ("h264", "hevc", "av1") for make in _MAKES)
 _SAMPLINGS = {(2, 2): "420", (2, 1): "422", (1, 1): "444", (1, 2): "440", (4, 1): "411", (4, 4): "410"}
 _RICHER = {
     "420": ("420", "422", "444"), "422": ("422", "444", "420"), "444": ("444", "422", "420"),
-    "440": ("440", "444", "422", "420"), "411": ("411", "422", "444", "420"), "410": ("410", "420", "422", "444"),
+    "440": ("440", "444", "422", "420"), "411": ("411", "422", "444", "420"),
+    "410": ("410", "420", "422", "444"),
 }  # fmt: skip
-_DEEPER = {8: (8,), 9: (9, 10, 12, 8), 10: (10, 12, 8), 12: (12, 10, 8), 14: (14, 16, 12, 10, 8), 16: (16, 12, 10, 8)}
+_DEEPER = {
+    8: (8,),
+    9: (9, 10, 12, 8),
+    10: (10, 12, 8),
+    12: (12, 10, 8),
+    14: (14, 16, 12, 10, 8),
+    16: (16, 12, 10, 8),
+}
 _SEMI_PLANAR = {("420", 8): "nv12", ("420", 10): "p010le", ("422", 8): "nv16", ("422", 10): "p210le"}
 _FULL, _MPEG, _BT709 = 2, 1, 1
 _FINEST, _COARSEST = 240_000, 10_000  # ticks per second: a tick below 0.1 ms, an hour's gap within 32 bits
@@ -71,7 +80,9 @@ class Plan:
     interlaced: bool = False
 
 
-def plan_video(facts: VideoFacts, encoding: Encoding, codec: str, *, turned: bool, constant_rate: bool) -> Plan:
+def plan_video(
+    facts: VideoFacts, encoding: Encoding, codec: str, *, turned: bool, constant_rate: bool
+) -> Plan:
     """Return the first plan that opens, best first: same depth and sampling as the source, then close to it.
 
     Args:
@@ -89,7 +100,9 @@ def plan_video(facts: VideoFacts, encoding: Encoding, codec: str, *, turned: boo
             if opens(plan):
                 return plan
     working = ", ".join(available_encoders())
-    raise OutputError(f"the codec {codec} cannot be used here at {facts.width}x{facts.height}; these can: {working}.")
+    raise OutputError(
+        f"the codec {codec} cannot be used here at {facts.width}x{facts.height}; these can: {working}."
+    )
 
 
 def available_encoders() -> list[str]:
@@ -100,7 +113,7 @@ def available_encoders() -> list[str]:
 
 def _tiny(encoder: str) -> Plan:
     pix_fmt = next((name for name in ("yuv420p", "nv12") if name in _offered(encoder)), "yuv420p")
-    options = _options(encoder, Encoding(), False)
+    options = _options(encoder, Encoding())
     return Plan(encoder, pix_fmt, 320, 240, Fraction(1, 25), Fraction(25), None, (0, 2, 2, 2), options)
 
 
@@ -111,7 +124,9 @@ def _candidates(codec: str) -> Iterator[str]:
     elif codec in SOFTWARE or codec in HARDWARE:
         yield SOFTWARE.get(codec, codec)
     else:
-        raise OutputError(f"the codec {codec!r} is unknown; choose one of {', '.join((*SOFTWARE, *HARDWARE))}.")
+        raise OutputError(
+            f"the codec {codec!r} is unknown; choose one of {', '.join((*SOFTWARE, *HARDWARE))}."
+        )
 
 
 def opens(plan: Plan) -> bool:
@@ -120,8 +135,7 @@ def opens(plan: Plan) -> bool:
         context = av.CodecContext.create(plan.encoder, "w")
     except (av.FFmpegError, ValueError):  # PyAV's UnknownCodecError is a ValueError
         return False
-    assert isinstance(context, VideoCodecContext)
-    apply(plan, context)
+    apply(plan, cast(VideoCodecContext, context))
     try:
         context.open()
     except av.FFmpegError:
@@ -137,7 +151,7 @@ def apply(plan: Plan, context: VideoCodecContext) -> None:
         context.sample_aspect_ratio = plan.sample_aspect
     context.color_range, context.color_primaries, context.color_trc, context.colorspace = plan.colors
     context.options = dict(plan.options)
-    context.thread_type = "AUTO"  # type: ignore[assignment]  # slices alone cost x264 quality
+    context.thread_type = "AUTO"  # slices alone cost x264 quality
     if plan.interlaced:
         context.flags |= av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me
     if plan.encoder == "mpeg4":
@@ -153,7 +167,7 @@ def _plan(
     return Plan(
         encoder=encoder, pix_fmt=pix_fmt, width=width, height=height,
         time_base=_time_base(facts, encoder, constant_rate), rate=facts.rate, sample_aspect=aspect,
-        colors=_colors(facts, pix_fmt), options=_options(encoder, encoding, constant_rate),
+        colors=_colors(facts, encoder, pix_fmt), options=_options(encoder, encoding),
         interlaced=facts.interlaced and encoder == "libx264" and height % 4 == 0 and not turned,
     )  # fmt: skip
 
@@ -162,37 +176,47 @@ def _time_base(facts: VideoFacts, encoder: str, constant_rate: bool) -> Fraction
     """Return a tick in which the source's time stamps are whole numbers, or rounded by less than 0.01 ms."""
     base = facts.time_base
     if constant_rate:
-        return base if 1 <= 1 / base <= 1000 else 1 / facts.rate
+        frame = base if 1 <= 1 / base <= 1000 else 1 / facts.rate
+        return frame.limit_denominator(_MPEG4_FINEST)
     ticks = base.denominator * max(1, -(-_COARSEST // base.denominator))
     finest = _MPEG4_FINEST if encoder == "mpeg4" else _FINEST
     return Fraction(1, ticks if ticks <= finest else min(finest, 90_000))
 
 
-def _colors(facts: VideoFacts, pix_fmt: str) -> tuple[int, int, int, int]:
+def _colors(facts: VideoFacts, encoder: str, pix_fmt: str) -> tuple[int, int, int, int]:
     kept = (facts.color_primaries, facts.color_trc)
     if _is_rgb(facts.pix_fmt):
         return (_FULL, *kept, 0) if _is_rgb(pix_fmt) else (_MPEG, *kept, _BT709)
     full = facts.pix_fmt.startswith("yuvj") or (
         facts.pix_fmt.startswith(("gray", "ya")) and facts.color_range != _MPEG
     )
-    return (_FULL if full else facts.color_range, *kept, facts.colorspace)
+    tag = _FULL if full else facts.color_range
+    if encoder == "mpeg4":  # its streams cannot say that they use the full range
+        tag = _MPEG
+    return (tag, *kept, facts.colorspace)
 
 
-def _options(encoder: str, encoding: Encoding, constant_rate: bool) -> dict[str, str]:
+def _options(encoder: str, encoding: Encoding) -> dict[str, str]:
     quality, preset = encoding.quality, encoding.preset
     speed = PRESETS.index(preset)
     if encoder == "libx264":
         # a53cc: captions ride on decoded frames and would be written again
-        return {"preset": preset, "crf": str(quality), "a53cc": "0"} | ({"bf": "0"} if constant_rate else {})
+        return {"preset": preset, "crf": str(quality), "a53cc": "0"}
     if encoder == "libx265":
         return {"preset": preset, "crf": str(quality), "a53cc": "0", "x265-params": "log-level=none"}
     if encoder == "libvpx-vp9":
         fast = str(max(1, 8 - speed))
-        return {"crf": str(round(quality * 1.4)), "b": "0", "deadline": "good", "cpu-used": fast, "row-mt": "1"}
+        return {
+            "crf": str(round(quality * 1.4)),
+            "b": "0",
+            "deadline": "good",
+            "cpu-used": fast,
+            "row-mt": "1",
+        }
     if encoder == "libsvtav1":
         return {"crf": str(round(quality * 1.4)), "preset": str(max(2, 12 - speed))}
     if encoder == "mpeg4":
-        return {"global_quality": str(118 * max(1, min(31, round(quality / 5))))}
+        return {"global_quality": str(118 * max(1, min(31, round(quality / 7))))}
     if encoder.endswith("_nvenc"):
         return {"rc": "vbr", "cq": str(quality), "a53cc": "0"}
     return {"global_quality": str(quality)} if encoder.endswith("_qsv") else {}
@@ -215,11 +239,13 @@ def _pixel_formats(facts: VideoFacts, encoder: str, turned: bool) -> Iterator[st
     given = av.VideoFormat(facts.pix_fmt)
     bits = min(16, max(c.bits for c in given.components))
     if encoder == "ffv1" and given.is_rgb:
-        yield from (name for name in ("bgr0" if bits <= 8 else f"gbrp{bits}le", "gbrp16le") if name in offered)
+        yield from (
+            name for name in ("bgr0" if bits <= 8 else f"gbrp{bits}le", "gbrp16le") if name in offered
+        )
     sampling = _sampling(given)
     if turned and facts.orientation.swaps_axes:
         sampling = {"422": "440", "440": "422"}.get(sampling, sampling)
-    full = "j" if _colors(facts, "yuv420p")[0] == _FULL else ""
+    full = "j" if _colors(facts, encoder, "yuv420p")[0] == _FULL else ""
     for depth in _DEEPER.get(bits, (8,)):
         suffix = "" if depth == 8 else f"{depth}le"
         for name in _RICHER[sampling]:
@@ -237,12 +263,13 @@ def _sampling(given: Any) -> str:
 
 
 def frame_of(picture: Picture, plan: Plan, stored: Orientation) -> av.VideoFrame:
-    """Return the picture as the encoder wants it: stored in that orientation, in the plan's size and format."""
+    """Return the picture as the encoder wants it: stored in that orientation, as the plan says."""
     handle = picture.handle
     usable = handle is not None and handle.orientation == stored
-    frame = handle.frame if usable else planar(picture, stored)
-    if (frame.width, frame.height, frame.format.name) == (plan.width, plan.height, plan.pix_fmt):
-        return frame  # type: ignore[no-any-return]
+    frame: av.VideoFrame = handle.frame if usable else planar(picture, stored)
+    fits = (frame.width, frame.height, frame.format.name) == (plan.width, plan.height, plan.pix_fmt)
+    if fits and plan.colors[0] in (0, _FULL if picture.full_range else _MPEG):
+        return frame
     return _converted(frame, plan, picture.full_range)
 
 
@@ -261,6 +288,7 @@ def _converted(frame: av.VideoFrame, plan: Plan, full_range: bool) -> av.VideoFr
 def planar(picture: Picture, stored: Orientation) -> av.VideoFrame:
     """Return a copy of the picture, from its channels alone, turned back to how it is to be stored."""
     by_component = {c.component: c for c in picture.channels}
+    order: tuple[Component, ...]
     if Component.RED in by_component:
         order, stem = (Component.GREEN, Component.BLUE, Component.RED), "gbrp"
     elif Component.CB in by_component:

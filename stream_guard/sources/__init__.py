@@ -1,1 +1,1 @@
-"""Where frames come from: files and pictures. Imports the model, PyAV, Pillow and OpenCV; translates their errors."""
+"""Where frames come from: files and pictures. Translates the errors of PyAV, Pillow and OpenCV."""

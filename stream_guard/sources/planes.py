@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.format import names as PIXEL_FORMATS  # type: ignore[attr-defined]  # noqa: N812
 from numpy.typing import NDArray
 
 from stream_guard.model.frame import View
@@ -41,7 +42,7 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where the samples of one component lie: sample (r, c) is element [r, c * stride + offset] of the plane."""
+    """Where one component lies: its sample (r, c) is element [r, c * stride + offset] of the plane."""
 
     component: Component
     plane: int
@@ -70,7 +71,7 @@ def view_of(
     frame: av.VideoFrame, orientation: Orientation, aspect: Fraction | None, side: int, max_upscale: float
 ) -> View:
     """Return the small upright RGB copy, its pixels square, its long side at most `side`."""
-    width, height = _view_size(frame.width, frame.height, aspect, side, max_upscale)
+    width, height = view_size(frame.width, frame.height, aspect, side, max_upscale)
     shrinks = width < frame.width and height < frame.height
     small = frame.reformat(
         width, height, "rgb24", interpolation="AREA" if shrinks else "BILINEAR", threads=1
@@ -81,9 +82,10 @@ def view_of(
     return View(np.ascontiguousarray(orientation.upright(small), dtype=np.uint8), scale_x, scale_y)
 
 
-def _view_size(
+def view_size(
     width: int, height: int, aspect: Fraction | None, side: int, max_upscale: float
 ) -> tuple[int, int]:
+    """Return the size of a view with square pixels, no side longer than `side`."""
     square = float(aspect) if aspect and 1 / _MAX_ASPECT <= aspect <= _MAX_ASPECT else 1.0
     shown_w, shown_h = width * max(1.0, square), height * max(1.0, 1 / square)
     scale = min(max_upscale, side / max(shown_w, shown_h))
@@ -118,7 +120,7 @@ def _unsubsampled(given: Any) -> str:
 def nearest_format(given: Any) -> str:
     """Return the paintable pixel format that loses nothing (or least) of a given `av.VideoFormat`."""
     bits = max(c.bits for c in given.components)
-    deep = 8 < bits
+    deep = bits > 8
     alpha = any(c.is_alpha for c in given.components) or given.has_palette
     if given.is_rgb or given.is_bayer or given.name.startswith("xyz"):
         return ("gbrap16le" if alpha else "gbrp16le") if deep else ("rgba" if alpha else "rgb24")
@@ -128,7 +130,7 @@ def nearest_format(given: Any) -> str:
     sampling = next((name for name, steps in _STEPS.items() if steps == step), "444")
     stem = f"yuv{'a' if alpha else ''}{sampling}p"
     wanted = (stem, *(f"{stem}{depth}le" for depth in (9, 10, 12, 14, 16)))
-    fitting = [name for name in wanted if name in av.video.format.names and (layout_of(name) or ())[0].bits >= bits]
+    fitting = [name for name in wanted if name in PIXEL_FORMATS and (layout_of(name) or ())[0].bits >= bits]
     return fitting[0] if fitting else "yuv444p16le"
 
 
@@ -155,7 +157,8 @@ def layout_of(name: str) -> tuple[_Layout, ...] | None:
 def _planar(components: tuple[Component, ...], bits: int, chroma: tuple[int, int]) -> tuple[_Layout, ...]:
     subsampled = (Component.CB, Component.CR)
     return tuple(
-        _Layout(c, plane, chroma if c in subsampled else (1, 1), bits=bits) for plane, c in enumerate(components)
+        _Layout(c, plane, chroma if c in subsampled else (1, 1), bits=bits)
+        for plane, c in enumerate(components)
     )
 
 

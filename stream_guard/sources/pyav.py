@@ -24,7 +24,7 @@ from stream_guard.errors import InputError
 from stream_guard.model.geometry import Orientation
 
 MAX_PIXELS = 2**27
-"""Largest picture that is decoded: 8K is a quarter of it; four times the pixels of 8K would need gigabytes."""
+"""Largest picture that is decoded: four times 8K; more would need gigabytes."""
 
 # No format that names other files (concat, hls, dash, sdp, image sequences) and none that reads a device.
 _FORMATS = (
@@ -73,9 +73,13 @@ def translated(name: str, doing: str = "read") -> Iterator[None]:
     try:
         yield
     except av.PermissionError as exc:
-        raise InputError(f"{name} cannot be decoded: it is protected (DRM); supply an unprotected copy.") from exc
+        raise InputError(
+            f"{name} cannot be decoded: it is protected (DRM); supply an unprotected copy."
+        ) from exc
     except av.FFmpegError as exc:
-        raise InputError(f"{name} cannot be {doing}: {exc.strerror or exc}; is it a complete media file?") from exc
+        raise InputError(
+            f"{name} cannot be {doing}: {exc.strerror or exc}; is it a complete media file?"
+        ) from exc
     except MemoryError as exc:
         raise InputError(f"{name} needs more memory than there is.") from exc
 
@@ -89,7 +93,11 @@ def require_file(path: Path) -> None:
     try:
         found = path.stat()
     except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) and exc.errno != errno.ENOENT else "there is no such file"
+        reason = (
+            exc.strerror
+            if isinstance(exc, OSError) and exc.errno != errno.ENOENT
+            else "there is no such file"
+        )
         raise InputError(f"{path} cannot be opened: {reason}.") from exc
     if stat.S_ISDIR(found.st_mode):
         raise InputError(f"{path} is a folder; name the files in it.")
@@ -113,9 +121,13 @@ def open_container(path: Path) -> InputContainer:
         # the prefix keeps names such as -x, a:b or 100%d from being taken for something else
         return av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="ignore")
     except (av.InvalidDataError, av.ArgumentError, av.EOFError) as exc:
-        raise InputError(f"{path} is not a video that can be read, or is cut off before its index.") from exc
+        raise InputError(
+            f"{path} is neither a video nor a picture that can be read, or it is cut off before its index."
+        ) from exc
     except (av.FFmpegError, UnicodeError, ValueError) as exc:
-        raise InputError(f"{path} cannot be opened as video: {getattr(exc, 'strerror', None) or exc}.") from exc
+        raise InputError(
+            f"{path} cannot be opened as video: {getattr(exc, 'strerror', None) or exc}."
+        ) from exc
 
 
 def is_cover(stream: Any) -> bool:
@@ -134,7 +146,9 @@ def chosen_video(container: InputContainer, name: str) -> VideoStream:
         kind = "only sound" if container.streams.audio else "no pictures"
         raise InputError(f"{name} holds {kind}{extra}; there is nothing to anonymize.")
     best = container.streams.best("video")
-    stream = best if best in videos else max(videos, key=lambda s: s.codec_context.width * s.codec_context.height)
+    stream = (
+        best if best in videos else max(videos, key=lambda s: s.codec_context.width * s.codec_context.height)
+    )
     if stream.codec_tag in _LOCKED or "encryption" in container.metadata:
         raise InputError(f"{name} cannot be decoded: it is protected (DRM); supply an unprotected copy.")
     if stream.codec_context is None:
@@ -145,13 +159,15 @@ def chosen_video(container: InputContainer, name: str) -> VideoStream:
 
 def refuse_bomb(width: int, height: int, limit: int, name: str) -> None:
     if width * height > limit:
-        raise InputError(f"{name} has {width}x{height} pixels; at most {limit / 1e6:.0f} million are accepted.")
+        raise InputError(
+            f"{name} has {width}x{height} pixels; at most {limit / 1e6:.0f} million are accepted."
+        )
 
 
 def display_matrix_of(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """Return the 9 numbers of FFmpeg's display matrix, or None."""
     try:
-        found = [s for s in frame.side_data if s.type.name == "DISPLAYMATRIX"]  # type: ignore[attr-defined]
+        found: list[Any] = [s for s in frame.side_data if s.type.name == "DISPLAYMATRIX"]  # type: ignore[attr-defined]
     except ValueError:  # PyAV does not know the type of some other side data (EXIF in HEIC)
         return _matrix_from_angle(frame.rotation)
     if not found:
@@ -195,7 +211,9 @@ def dropped_phrases(container: InputContainer, kept: list[Any]) -> list[str]:
     for stream in container.streams:
         if stream not in kept:
             phrases.append(_stream_phrase(stream))
-        phrases += [f"metadata tag of track {stream.index}: {key}" for key in stream.metadata if key != "language"]
+        phrases += [
+            f"metadata tag of track {stream.index}: {key}" for key in stream.metadata if key != "language"
+        ]
     return phrases
 
 

@@ -1,0 +1,275 @@
+"""A still picture as a source of one frame."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
+
+from stream_guard.errors import InputError
+from stream_guard.model.frame import Frame, Item, Stamp, View
+from stream_guard.model.geometry import Orientation
+from stream_guard.model.media import Media
+from stream_guard.model.picture import Channel, Component, Picture
+from stream_guard.sources.planes import view_size
+from stream_guard.sources.pyav import (
+    display_matrix_of,
+    open_container,
+    orientation_of,
+    refuse_bomb,
+    require_file,
+    translated,
+)
+
+MAX_STILL_PIXELS = 178_956_970
+"""Largest still picture: where Pillow itself begins to refuse."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF", "GIF", "PPM", "JPEG2000")
+_EXIF_ORIENTATION = 0x0112
+_GPS = 0x8825
+_TIFF_STRUCTURE = {*range(254, 260), 262, 266, *range(273, 285), 296, 317, *range(320, 326), 338, 339, 34675}
+_ORIENTATIONS = {
+    2: Orientation(0, True), 3: Orientation(2), 4: Orientation(2, True), 5: Orientation(1, True),
+    6: Orientation(3), 7: Orientation(3, True), 8: Orientation(1),
+}  # fmt: skip
+_COMPONENTS = {
+    1: (Component.LUMA,),
+    2: (Component.LUMA, Component.ALPHA),
+    3: (Component.RED, Component.GREEN, Component.BLUE),
+    4: (Component.RED, Component.GREEN, Component.BLUE, Component.ALPHA),
+}
+_DROPPED_INFO = {
+    "exif": "EXIF data", "xmp": "XMP data", "XML:com.adobe.xmp": "XMP data", "comment": "comment",
+    "photoshop": "Photoshop data", "mp": "further pictures in the file",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class StillFacts:
+    """What a sink needs to know to save a picture like this one; read by attribute."""
+
+    format: str
+    icc: bytes | None
+    quantization: dict[int, list[int]] | None
+    """JPEG's tables, where the sink may use them again."""
+    subsampling: int
+    """JPEG's: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0, -1 unknown."""
+    lossless: bool
+
+
+class StillSource:
+    """Decodes one picture, upright; EXIF orientation is baked into the pixels.
+
+    `warnings` says what could not be decoded.
+    """
+
+    live = False
+
+    def __init__(self, path: Path, *, view_side: int, max_upscale: float = 1.0) -> None:
+        """Open and decode the picture.
+
+        Raises:
+            InputError: it cannot be opened, is no picture, is too large, or moves.
+        """
+        self.warnings: list[str] = []
+        self._view_side, self._max_upscale = view_side, max_upscale
+        require_file(path)
+        head = path.open("rb").read(32)
+        if head[4:8] == b"ftyp" and head[8:12] not in (b"avif", b"avis"):
+            self._pixels, facts, dropped = _from_heif(path)
+        else:
+            self._pixels, facts, dropped = self._from_pillow(path)
+        height, width = self._pixels.shape[:2]
+        self.media = Media(
+            name=str(path), path=path, container=facts.format.lower(), width=width, height=height, fps=0.0,
+            frame_count=1, dropped=tuple(dropped), handle=facts,
+        )  # fmt: skip
+
+    def _from_pillow(self, path: Path) -> tuple[NDArray[Any], StillFacts, list[str]]:
+        image = _opened(path)
+        refuse_bomb(image.width, image.height, MAX_STILL_PIXELS, str(path))
+        if image.format == "WEBP" and image.n_frames > 1:
+            raise InputError(
+                f"{path} is an animated WebP, which cannot be read; save it as GIF or MP4 first."
+            )
+        facts = _facts(image)
+        if _is_deep(image, path):
+            pixels = _deep_pixels(path)
+        else:
+            image, pixels, whole = _loaded(image, path)
+            if not whole:
+                self.warnings.append("the picture is damaged or cut off: what could be decoded is kept")
+        orientation = _ORIENTATIONS.get(_exif_orientation(image), Orientation())
+        return np.array(orientation.upright(pixels), order="C"), facts, _dropped(image)
+
+    def items(self) -> Iterator[Item]:
+        """Yield the one frame."""
+        pixels = self._pixels
+        height, width = pixels.shape[:2]
+        bits = pixels.itemsize * 8
+        channels = tuple(
+            Channel(component, pixels[:, :, i], bits=bits)
+            for i, component in enumerate(_COMPONENTS[pixels.shape[2]])
+        )
+        picture = Picture(width, height, channels, full_range=True)
+        yield Frame(Stamp(0, 0, 0.0), picture, self._view(), bool(self.warnings))
+
+    def _view(self) -> View:
+        pixels = self._pixels
+        height, width = pixels.shape[:2]
+        to = view_size(width, height, None, self._view_side, self._max_upscale)
+        colors = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1]
+        method = cv2.INTER_AREA if to[0] < width else cv2.INTER_LINEAR
+        small: NDArray[Any] = cv2.resize(np.ascontiguousarray(colors), to, interpolation=method)
+        if small.dtype == np.uint16:
+            small = (small >> 8).astype(np.uint8)
+        rgb = small if small.ndim == 3 else cv2.cvtColor(small, cv2.COLOR_GRAY2RGB)
+        return View(cast("NDArray[np.uint8]", np.ascontiguousarray(rgb)), width / to[0], height / to[1])
+
+
+def _opened(path: Path) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of size and odd EXIF; both are judged here
+            return Image.open(path, formats=FORMATS)
+    except Image.DecompressionBombError as exc:
+        limit = f"{MAX_STILL_PIXELS / 1e6:.0f} million pixels"
+        raise InputError(f"{path} is larger than {limit}, which is refused as unsafe.") from exc
+    except UnidentifiedImageError as exc:
+        raise InputError(
+            f"{path} is not a picture of a kind that can be read ({', '.join(FORMATS)})."
+        ) from exc
+    except (OSError, ValueError, SyntaxError, struct.error) as exc:
+        raise InputError(f"{path} cannot be read as a picture: {exc}.") from exc
+
+
+def _loaded(image: Any, path: Path) -> tuple[Any, NDArray[Any], bool]:
+    """Return the picture, its pixels as (h, w, 1 to 4), and whether the file was complete."""
+    try:
+        return image, _array(image), True
+    except MemoryError as exc:
+        raise InputError(f"{path} needs more memory than there is.") from exc
+    except (OSError, ValueError, SyntaxError, struct.error):
+        before = ImageFile.LOAD_TRUNCATED_IMAGES
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            image = _opened(path)
+            return image, _array(image), False
+        except (OSError, ValueError, SyntaxError, struct.error) as exc:
+            raise InputError(f"{path} is a damaged picture: {exc}.") from exc
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _array(image: Any) -> NDArray[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image.load()
+    if image.mode.startswith("I"):  # grey of more than 8 bits
+        pixels: NDArray[Any] = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
+    else:
+        pixels = np.asarray(image.convert(_mode(image)))
+    return pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
+
+
+def _mode(image: Any) -> str:
+    """Return the nearest mode that has its samples on their own."""
+    if image.mode in ("L", "LA", "RGB", "RGBA"):
+        return str(image.mode)
+    if image.mode in ("1", "F"):
+        return "L"
+    transparent = image.mode in ("PA", "La", "RGBa") or "transparency" in image.info
+    return "RGBA" if transparent else "RGB"
+
+
+def _is_deep(image: Any, path: Path) -> bool:
+    """Tell whether colours have 16 bits, which Pillow would cut to 8."""
+    if image.format == "PNG":
+        head = path.open("rb").read(26)
+        return len(head) == 26 and head[24] == 16
+    if image.format == "TIFF":
+        return image.mode in ("RGB", "RGBA") and 16 in image.tag_v2.get(258, ())
+    return False
+
+
+def _deep_pixels(path: Path) -> NDArray[Any]:
+    try:
+        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as exc:
+        raise InputError(f"{path} is a damaged picture.") from exc
+    if pixels is None:
+        raise InputError(f"{path} is a damaged picture.")
+    if pixels.ndim == 2:
+        return pixels[:, :, np.newaxis]
+    swap = cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return cv2.cvtColor(pixels, swap)
+
+
+def _exif_orientation(image: Any) -> int:
+    try:
+        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+    except (OSError, ValueError, TypeError, SyntaxError, struct.error):  # broken EXIF: shown as stored
+        return 1
+
+
+def _facts(image: Any) -> StillFacts:
+    jpeg = image.format in ("JPEG", "MPO")
+    reusable = jpeg and image.mode in ("L", "RGB")
+    profile = image.info.get("icc_profile") if image.mode != "CMYK" else None  # it describes inks, not RGB
+    return StillFacts(
+        format="JPEG" if jpeg else str(image.format), icc=profile or None,
+        quantization=dict(image.quantization) if reusable else None,
+        subsampling=JpegImagePlugin.get_sampling(image) if jpeg else -1,
+        lossless=image.format != "AVIF" and not jpeg and not _is_lossy_webp(image),
+    )  # fmt: skip
+
+
+def _is_lossy_webp(image: Any) -> bool:
+    if image.format != "WEBP":
+        return False
+    with Path(image.filename).open("rb") as file:
+        return b"VP8L" not in file.read(1 << 16)
+
+
+def _dropped(image: Any) -> list[str]:
+    phrases = [phrase for key, phrase in _DROPPED_INFO.items() if image.info.get(key)]
+    try:
+        exif = image.getexif()
+        phrases += ["EXIF data"] if set(exif) - _TIFF_STRUCTURE and "EXIF data" not in phrases else []
+        phrases += ["GPS position"] if exif.get_ifd(_GPS) else []
+        phrases += [f"text: {key}" for key in getattr(image, "text", {}) or {}]
+    except (OSError, ValueError, TypeError, SyntaxError, struct.error):
+        phrases.append("unreadable EXIF data")
+    pages = getattr(image, "n_frames", 1)
+    phrases += [f"{pages - 1} further picture(s) in the file"] if pages > 1 else []
+    phrases += ["CMYK colour profile"] if image.mode == "CMYK" and image.info.get("icc_profile") else []
+    return phrases
+
+
+def _from_heif(path: Path) -> tuple[NDArray[Any], StillFacts, list[str]]:
+    """Decode a HEIC picture with PyAV, for Pillow cannot; one that is cut into tiles is refused."""
+    with translated(str(path)), open_container(path) as container:
+        sizes = [(s.codec_context.width, s.codec_context.height) for s in container.streams.video]
+        if not sizes:
+            raise InputError(f"{path} holds no picture that can be decoded.")
+        best = max(range(len(sizes)), key=lambda i: sizes[i][0] * sizes[i][1])
+        if sizes.count(sizes[best]) > 1:
+            raise InputError(
+                f"{path} is a HEIC picture made of tiles, which cannot be read; save it as JPEG first."
+            )
+        refuse_bomb(*sizes[best], MAX_STILL_PIXELS, str(path))
+        frame = next(container.decode(container.streams.video[best]), None)
+        if frame is None:
+            raise InputError(f"{path} holds no picture that can be decoded.")
+        pixels = frame.to_ndarray(format="rgb24")
+        orientation = orientation_of(display_matrix_of(frame))
+    facts = StillFacts("HEIF", None, None, -1, lossless=False)
+    return np.array(orientation.upright(pixels), order="C"), facts, ["all metadata", "colour profile"]
