@@ -73,6 +73,7 @@ class FileSink:
         self._stored = self._facts.orientation if self._kind.turns else Orientation()
         self._plan = self._make_plan()
         self._frames = self._stumbles = self._scaled = 0
+        self._only_header = False
         self._last: int | None = None
         early = max(Fraction(0), -self._facts.first_s)  # sound alone may start below 0: priming
         self._shift = -self._facts.first_s if self._kind.constant_rate else early
@@ -118,6 +119,7 @@ class FileSink:
                 for number, template in enumerate(self._facts.audio, 1):
                     self._tracks[template.index] = add_track(self._container, template, number, self.notes)
             self._container.start_encoding()
+            self._only_header = True
         except (av.FFmpegError, ValueError) as exc:
             raise self._failure(exc) from exc
 
@@ -193,6 +195,7 @@ class FileSink:
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
+            self._only_header = False
             self._container.mux_one(packet)
 
     def finish(self) -> None:
@@ -250,6 +253,8 @@ class FileSink:
     def abort(self) -> None:
         """Remove what was written; harmless after `finish`."""
         try:
+            if self._only_header:  # FFmpeg's fragmenting muxer crashes when it ends without a single packet
+                self._mux([_blank(self._video)])
             self._container.close()
         except av.FFmpegError:
             self.notes.append("the abandoned output could not be closed in order")
@@ -260,6 +265,12 @@ class FileSink:
         reason = getattr(exc, "strerror", None) or str(exc)
         hint = "; AVI holds a constant frame rate only, .mkv any" if self._kind.constant_rate else ""
         return OutputError(f"{self._path} cannot be written: {reason}{hint}.")
+
+
+def _blank(stream: VideoStream) -> av.Packet[Any]:
+    packet: av.Packet[Any] = av.Packet(b"\0")
+    packet.stream, packet.pts, packet.dts = stream, 0, 0
+    return packet
 
 
 def _container_for(path: Path) -> _Container:
