@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 
 from stream_guard.errors import InputError
-from stream_guard.model.frame import Frame, Item, Stamp, View
+from stream_guard.model.frame import Item
 from stream_guard.model.geometry import Orientation
 from stream_guard.model.media import Media
-from stream_guard.model.picture import Channel, Component, Picture
-from stream_guard.sources.planes import view_size
+from stream_guard.sources.array import frame_of
 from stream_guard.sources.pyav import (
     display_matrix_of,
     open_container,
@@ -40,12 +39,6 @@ _ORIENTATIONS = {
     2: Orientation(0, True), 3: Orientation(2), 4: Orientation(2, True), 5: Orientation(1, True),
     6: Orientation(3), 7: Orientation(3, True), 8: Orientation(1),
 }  # fmt: skip
-_COMPONENTS = {
-    1: (Component.LUMA,),
-    2: (Component.LUMA, Component.ALPHA),
-    3: (Component.RED, Component.GREEN, Component.BLUE),
-    4: (Component.RED, Component.GREEN, Component.BLUE, Component.ALPHA),
-}
 _DROPPED_INFO = {
     "exif": "EXIF data", "xmp": "XMP data", "XML:com.adobe.xmp": "XMP data", "comment": "comment",
     "photoshop": "Photoshop data", "mp": "further pictures in the file",
@@ -82,7 +75,7 @@ class StillSource:
         self.warnings: list[str] = []
         self._view_side, self._max_upscale = view_side, max_upscale
         require_file(path)
-        head = path.open("rb").read(32)
+        head = _head(path, 32)
         if head[4:8] == b"ftyp" and head[8:12] not in (b"avif", b"avis"):
             self._pixels, facts, dropped = _from_heif(path)
         else:
@@ -112,27 +105,12 @@ class StillSource:
 
     def items(self) -> Iterator[Item]:
         """Yield the one frame."""
-        pixels = self._pixels
-        height, width = pixels.shape[:2]
-        bits = pixels.itemsize * 8
-        channels = tuple(
-            Channel(component, pixels[:, :, i], bits=bits)
-            for i, component in enumerate(_COMPONENTS[pixels.shape[2]])
-        )
-        picture = Picture(width, height, channels, full_range=True)
-        yield Frame(Stamp(0, 0, 0.0), picture, self._view(), bool(self.warnings))
+        yield frame_of(self._pixels, self._view_side, self._max_upscale, damaged=bool(self.warnings))
 
-    def _view(self) -> View:
-        pixels = self._pixels
-        height, width = pixels.shape[:2]
-        to = view_size(width, height, None, self._view_side, self._max_upscale)
-        colors = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1]
-        method = cv2.INTER_AREA if to[0] < width else cv2.INTER_LINEAR
-        small: NDArray[Any] = cv2.resize(np.ascontiguousarray(colors), to, interpolation=method)
-        if small.dtype == np.uint16:
-            small = (small >> 8).astype(np.uint8)
-        rgb = small if small.ndim == 3 else cv2.cvtColor(small, cv2.COLOR_GRAY2RGB)
-        return View(cast("NDArray[np.uint8]", np.ascontiguousarray(rgb)), width / to[0], height / to[1])
+
+def _head(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(size)
 
 
 def _opened(path: Path) -> Any:
@@ -193,7 +171,7 @@ def _mode(image: Any) -> str:
 def _is_deep(image: Any, path: Path) -> bool:
     """Tell whether colours have 16 bits, which Pillow would cut to 8."""
     if image.format == "PNG":
-        head = path.open("rb").read(26)
+        head = _head(path, 26)
         return len(head) == 26 and head[24] == 16
     if image.format == "TIFF":
         return image.mode in ("RGB", "RGBA") and 16 in image.tag_v2.get(258, ())
