@@ -26,8 +26,8 @@ def libraries_required() -> Iterator[None]:
         if found is None:
             raise
         raise MissingLibraryError(
-            f"the system library {found[1]} is missing; on Debian and Ubuntu install what OpenCV and MediaPipe "
-            f"need with: apt-get install -y {DEBIAN_PACKAGES}"
+            f"the system library {found[1]} is missing; on Debian and Ubuntu install what OpenCV and "
+            f"MediaPipe need with: apt-get install -y {DEBIAN_PACKAGES}"
         ) from exc
 
 

@@ -34,7 +34,7 @@ class Detect(_Section):
 
     preset: Literal["fast", "balanced", "thorough"] = Field(
         default="balanced",
-        description="How hard to look: the detectors' input size and how often each one looks.",
+        description="How hard to look for faces (the video encoder has its own --encoder-preset).",
     )
     confidence: float = Field(
         default=0.2,
@@ -75,7 +75,8 @@ class Redact(_Section):
     colour: str = Field(
         default="#000000",
         pattern=r"^#[0-9a-fA-F]{6}$",
-        description='Colour of the style solid, as "#rrggbb".',
+        examples=["#1a2b3c"],
+        description="Colour of the style solid.",
     )
     margin_side: float = Field(
         default=0.25, ge=0, le=2, description="Mask margin at each side, as a share of the face's width."
@@ -268,6 +269,11 @@ def from_options(options: Mapping[str, Any]) -> dict[str, Given]:
     return given
 
 
+def from_values(settings: Settings) -> dict[str, Given]:
+    """Return settings that were made in code, by path."""
+    return {path: Given(value, "code") for path, value in _flat(settings.model_dump())}
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the known word nearest to a wrong one, empty if none is near."""
     return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff=0.55)), "")
@@ -299,6 +305,8 @@ def _sentence(error: ValidationError, given: Mapping[str, Given]) -> str:
     path = ".".join(str(part) for part in first["loc"][:2])
     wrong = given[path]
     reason = first["msg"].removeprefix("Input ").rstrip(".")
+    if first["type"] == "string_pattern_mismatch":
+        reason = f"should look like {(catalogue()[path].info.examples or [''])[0]}"
     if first["type"] == "literal_error":
         choices = first["ctx"]["expected"].replace("'", "")
         near = did_you_mean(str(wrong.value), choices.replace(" or ", ", ").split(", "))

@@ -26,7 +26,7 @@ source.close()
 @pytest.mark.parametrize("audio", ["keep", "drop"])
 @pytest.mark.parametrize("suffix", sorted(CONTAINERS))
 def test_an_output_can_be_given_up_at_once(tmp_path: Path, suffix: str, audio: str) -> None:
-    command = [sys.executable, "-c", CODE, WALK, tmp_path / f"out{suffix}", audio]
+    command: list[str | Path] = [sys.executable, "-c", CODE, WALK, tmp_path / f"out{suffix}", audio]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # a crash must not end pytest
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.iterdir()) == []

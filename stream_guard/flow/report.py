@@ -43,8 +43,10 @@ class WholeRange:
 class Account:
     """Counts what passes, frame by frame; bounded by the number of faces, not by the length of the run."""
 
+    frames_in: int = 0
+    """Frames that the source gave."""
     frames: int = 0
-    regions: int = 0
+    """Frames that came out, each under its final cover."""
     first_s: float | None = None
     last_s: float | None = None
     tracks: dict[int, TrackAccount] = field(default_factory=dict)
@@ -53,7 +55,6 @@ class Account:
     def add(self, cover: Cover) -> None:
         stamp = cover.stamp
         self.frames += 1
-        self.regions += len(cover.regions)
         self.first_s = stamp.time_s if self.first_s is None else self.first_s
         self.last_s = stamp.time_s
         if cover.whole is not None:
@@ -108,8 +109,6 @@ class Report:
     output: FileFacts
     media: Mapping[str, Any]
     """Container, size, frame rate and duration of the input."""
-    frames_in: int
-    frames_out: int
     elapsed_s: float
     account: Account
     dropped: tuple[str, ...]
@@ -137,8 +136,8 @@ class Report:
             "input": {**asdict(self.input), **self.media},
             "output": asdict(self.output),
             "frames": {
-                "in": self.frames_in,
-                "out": self.frames_out,
+                "in": self.account.frames_in,
+                "out": self.account.frames,
                 "covered_whole": self.account.frames_whole,
                 "first_s": self.account.first_s,
                 "last_s": self.account.last_s,

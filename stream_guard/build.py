@@ -1,0 +1,384 @@
+"""The composition root: the one place that knows which parts there are and puts them together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import secrets
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard import native
+from stream_guard import plan as plans
+from stream_guard.detect.models import read_manifest
+from stream_guard.detect.registry import Obs
+from stream_guard.errors import InputError, OutputError, SettingsError
+from stream_guard.flow.anonymize import anonymize
+from stream_guard.flow.progress import Listener, Meter
+from stream_guard.flow.report import FileFacts, Report
+from stream_guard.flow.run import run
+from stream_guard.model.frame import Frame
+from stream_guard.model.media import Media
+from stream_guard.model.ports import Observer, Tracker
+from stream_guard.model.redacted import RedactedFrame
+from stream_guard.model.verdict import Between, Cover, Observation
+from stream_guard.redact.render import MaskRedactor
+from stream_guard.redact.style import Style, Tier
+from stream_guard.redact.styles import style_named, style_names
+from stream_guard.redact.styles.solid import solid
+from stream_guard.settings import Redact, Settings, did_you_mean, from_options, from_values, merge
+from stream_guard.sinks.encoding import Encoding
+from stream_guard.sinks.file import CONTAINERS, FileSink
+from stream_guard.sinks.publish import Draft, translated
+from stream_guard.sinks.still import SUFFIXES, StillSink
+from stream_guard.sources.array import ArraySource
+from stream_guard.sources.file import FileSource
+from stream_guard.sources.kind import sniff
+from stream_guard.sources.still import StillSource
+from stream_guard.track.replay import Replay
+from stream_guard.track.smoother import FixedLagSmoother, Tracking
+
+_BYTES_A_PIXEL: Final = 2.0
+"""Of a decoded frame: 1.5 for 8 bits at 4:2:0, 3 for 10 bits."""
+_UNKNOWN_FPS: Final = 25.0
+_PACKAGES: Final = (
+    "stream-guard", "av", "mediapipe", "numpy", "onnxruntime", "opencv-contrib-python", "pillow", "scipy"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a preset means for the detectors' picture."""
+
+    view_side: int
+    max_upscale: float
+
+
+PRESETS = {"fast": _Look(640, 1.0), "balanced": _Look(960, 1.0), "thorough": _Look(1920, 2.0)}
+
+
+def redact(
+    source: str | Path,
+    output: str | Path,
+    settings: Settings | None = None,
+    *,
+    progress: Listener | None = None,
+    plan: str | Path | None = None,
+    report: str | Path | bool = False,
+    **overrides: Any,
+) -> Report:
+    """Cover every face of a video or picture and write the result.
+
+    `overrides` are settings by name (style="solid", hold_s=2); `report` is True for a file beside the output.
+
+    Raises:
+        StreamGuardError: its subclass says whether input, output, settings or models are to blame.
+    """
+    with Guard(_with(settings, overrides)) as guard:
+        return guard.redact(source, output, progress=progress, plan=plan, report=report)
+
+
+def detect(
+    source: str | Path,
+    plan_path: str | Path,
+    settings: Settings | None = None,
+    *,
+    progress: Listener | None = None,
+    **overrides: Any,
+) -> plans.Plan:
+    """Find every face and write a plan, to be edited and given to `redact`.
+
+    Raises:
+        StreamGuardError: as `redact`.
+    """
+    with Guard(_with(settings, overrides)) as guard:
+        return guard.detect(source, plan_path, progress=progress)
+
+
+def anonymize_image(
+    pixels: NDArray[np.uint8], settings: Settings | None = None, **overrides: Any
+) -> NDArray[np.uint8]:
+    """Return a copy of a picture, (h, w, 3) RGB, (h, w, 4) RGBA or (h, w, 1) grey, with every face covered.
+
+    For many pictures use one `Guard`: it loads the models once.
+
+    Raises:
+        StreamGuardError: as `redact`.
+    """
+    with Guard(_with(settings, overrides)) as guard:
+        return guard.anonymize_image(pixels)
+
+
+def output_name(source: Path) -> str:
+    """Return the file name that a redacted input gets in an output folder."""
+    try:
+        is_video = sniff(source) == "video"
+    except InputError:
+        return source.name  # its own turn will come, and tell why it cannot be read
+    if source.suffix.lower() in (CONTAINERS if is_video else SUFFIXES):
+        return source.name
+    return f"{source.stem}{'.mp4' if is_video else '.png'}"
+
+
+class Guard:
+    """The detectors, loaded once for any number of inputs; a context manager that closes them."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        """Check the settings; models are loaded when the first input needs them.
+
+        Raises:
+            SettingsError: there is no such style or detector, or the style is weak and not allowed.
+        """
+        native.cap_threads()
+        self.settings = settings or Settings()
+        self._style = _style(self.settings.redact)
+        self._observer: Observer | None = None
+
+    def __enter__(self) -> Guard:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the models."""
+        if self._observer is not None:
+            self._observer.close()
+            self._observer = None
+
+    def redact(
+        self,
+        source: str | Path,
+        output: str | Path,
+        *,
+        progress: Listener | None = None,
+        plan: str | Path | None = None,
+        report: str | Path | bool = False,
+    ) -> Report:
+        """Do what `stream_guard.redact` does, with the models that are loaded already."""
+        given, target, start_s = Path(source), Path(output), time.monotonic()
+        with ExitStack() as undo:
+            opened = self._open(given, undo)
+            sink = self._sink(opened, target)
+            undo.callback(sink.abort)
+            draft = self._report_draft(report, given, target, undo)
+            observer, tracker = _replay(Path(plan), given) if plan else self._judges(opened.media)
+            meter = Meter(opened.media, progress, time.monotonic)
+            account = run(opened, observer, tracker, self._redactor(), sink.write, meter)
+            sink.finish()
+            told = Report(
+                input=_facts(given),
+                output=_facts(target),
+                media=_about(opened.media),
+                elapsed_s=time.monotonic() - start_s,
+                account=account,
+                dropped=opened.media.dropped,
+                notes=(*self._lag_note(opened.media), *sink.notes),
+                warnings=(*self._style_warning(), *opened.warnings),
+                settings=self.settings.model_dump(mode="json"),
+                versions=_versions(),
+                models=() if plan else _models(),
+            )
+            if draft is not None:
+                _publish(draft, json.dumps(told.as_dict(), indent=1, ensure_ascii=False) + "\n")
+            return told
+
+    def detect(
+        self, source: str | Path, plan_path: str | Path, *, progress: Listener | None = None
+    ) -> plans.Plan:
+        """Do what `stream_guard.detect` does, with the models that are loaded already."""
+        given = Path(source)
+        with ExitStack() as undo:
+            opened = self._open(given, undo)
+            draft = Draft(Path(plan_path), given, self.settings.output.overwrite)
+            undo.callback(draft.discard)
+            covers: list[Cover] = []
+            meter = Meter(opened.media, progress, time.monotonic)
+            run(opened, *self._judges(opened.media), self._redactor(), _into(covers), meter)
+            plan = plans.of(covers, given.name, _sha256(given), opened.media.width, opened.media.height)
+            _publish(draft, plans.dump(plan))
+            return plan
+
+    def anonymize_image(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Do what `stream_guard.anonymize_image` does, with the models that are loaded already."""
+        source = ArraySource(pixels, **self._view())
+        for _ in anonymize(source.items(), *self._judges(source.media), self._redactor()):
+            pass
+        return source.pixels
+
+    # -- the parts --------------------------------------------------------------------------------
+
+    def _open(self, path: Path, undo: ExitStack) -> FileSource | StillSource:
+        if sniff(path) == "still":
+            return StillSource(path, **self._view())
+        source = FileSource(path, **self._view(), keep_audio=self.settings.output.audio == "keep")
+        undo.callback(source.close)
+        return source
+
+    def _view(self) -> dict[str, Any]:
+        look = PRESETS[self.settings.detect.preset]
+        return {"view_side": look.view_side, "max_upscale": look.max_upscale}
+
+    def _sink(self, source: FileSource | StillSource, target: Path) -> FileSink | StillSink:
+        chosen = self.settings.output
+        if isinstance(source, StillSource):
+            return StillSink(target, source.media, overwrite=chosen.overwrite)
+        encoding = Encoding(
+            chosen.codec, chosen.quality, chosen.encoder_preset, chosen.audio, chosen.overwrite
+        )
+        return FileSink(target, source.media, encoding)
+
+    def _judges(self, media: Media) -> tuple[Observer, Tracker]:
+        rules = Tracking(confidence=self.settings.detect.confidence, hold_s=self.settings.track.hold_s)
+        return self._open_observer(media), FixedLagSmoother(self._lag(media), rules)
+
+    def _open_observer(self, media: Media) -> Observer:
+        if self._observer is None:
+            with native.libraries_required():  # MediaPipe loads its own part only now
+                self._observer = Obs(0.1)
+        return self._observer
+
+    def _lag(self, media: Media) -> int:
+        """Return how many frames are held back: by time, and at most what the memory limit allows."""
+        if not media.fps and media.frame_count == 1:
+            return 0
+        return min(self._wanted_lag(media), self._affordable_lag(media))
+
+    def _wanted_lag(self, media: Media) -> int:
+        return math.ceil(self.settings.track.lag_s * (media.fps or _UNKNOWN_FPS))
+
+    def _affordable_lag(self, media: Media) -> int:
+        return int(self.settings.limits.lag_memory_mb * 1e6 / (media.width * media.height * _BYTES_A_PIXEL))
+
+    def _lag_note(self, media: Media) -> list[str]:
+        lag = self._lag(media)
+        if media.frame_count == 1 or lag == self._wanted_lag(media):
+            return []
+        return [
+            f"{lag} frames were held back instead of {self._wanted_lag(media)}: "
+            "limits.lag_memory_mb allows no more"
+        ]
+
+    def _redactor(self) -> MaskRedactor:
+        chosen = self.settings.redact
+        margins = replace(
+            self._style.margins, side=chosen.margin_side, above=chosen.margin_above, below=chosen.margin_below
+        )
+        return MaskRedactor(
+            self._style,
+            key=secrets.token_bytes(32),
+            margins=None if self._style.tier is Tier.WEAK else margins,  # its tight box is what it is
+            draw_boxes=chosen.draw_boxes,
+        )
+
+    def _style_warning(self) -> list[str]:
+        if self._style.tier in (Tier.IRREVERSIBLE, Tier.STRONG):
+            return []
+        return [f"the style {self._style.name} is {self._style.tier.value}: {self._style.withstands}"]
+
+    def _report_draft(
+        self, report: str | Path | bool, source: Path, target: Path, undo: ExitStack
+    ) -> Draft | None:
+        if report is False:
+            return None
+        path = Path(f"{target}.report.json") if report is True else Path(report)
+        if path.absolute() == target.absolute():
+            raise OutputError(f"{path} is the output itself; choose another name for the report.")
+        draft = Draft(path, source, self.settings.output.overwrite)
+        undo.callback(draft.discard)
+        return draft
+
+
+def _with(settings: Settings | None, overrides: dict[str, Any]) -> Settings:
+    """Return the settings with some of them replaced by name, checked."""
+    return merge(from_values(settings or Settings()) | from_options(overrides)).settings
+
+
+def _style(chosen: Redact) -> Style:
+    if chosen.style not in style_names():
+        near = did_you_mean(chosen.style, style_names())
+        hint = f"; did you mean {near}?" if near else f"; choose one of {', '.join(style_names())}"
+        raise SettingsError(f"there is no style {chosen.style!r}{hint}")
+    style = style_named(chosen.style)
+    if style.tier is Tier.WEAK and not chosen.allow_weak:
+        raise SettingsError(
+            f"the style {style.name} is weak ({style.withstands}); give --allow-weak to use it"
+        )
+    return solid(chosen.rgb) if style.name == "solid" else style
+
+
+class _NotLooking:
+    """Stands in for the detectors where a plan knows the answers."""
+
+    def observe(self, frame: Frame) -> Observation:
+        return Observation(frame.stamp, frame.picture.width, frame.picture.height, Between())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _replay(path: Path, source: Path) -> tuple[Observer, Tracker]:
+    plan = plans.load(path)
+    plans.require_made_for(plan, path, _sha256(source), str(source))
+    return _NotLooking(), Replay(plan.regions(), plan.whole())
+
+
+def _into(covers: list[Cover]) -> Any:
+    def take(item: object) -> None:
+        if isinstance(item, RedactedFrame):
+            covers.append(item.cover)
+
+    return take
+
+
+def _publish(draft: Draft, text: str) -> None:
+    with translated(draft.path):
+        draft.path.write_text(text, encoding="utf-8")
+    draft.publish()
+
+
+def _facts(path: Path) -> FileFacts:
+    return FileFacts(str(path), _sha256(path), path.stat().st_size)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as exc:
+        raise InputError(f"{path} cannot be read: {exc.strerror}.") from exc
+
+
+def _about(media: Media) -> dict[str, Any]:
+    return {
+        "container": media.container,
+        "width": media.width,
+        "height": media.height,
+        "fps": round(media.fps, 3),
+        "duration_s": media.duration_s,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # a checkout on the path, not installed
+            found[package] = "not installed as a package"
+    return found
+
+
+def _models() -> tuple[dict[str, str], ...]:
+    return tuple({"file": m.path.name, "sha256": m.sha256, "licence": m.licence} for m in read_manifest())

@@ -1,0 +1,62 @@
+"""Options that are made from the settings, so that the two cannot differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import click
+
+from stream_guard import settings as st
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def setting_options(*sections: str) -> Callable[[_Function], _Function]:
+    """Add --config and one option for each setting of the sections to a command."""
+    wanted = [s for s in st.catalogue().values() if s.path.partition(".")[0] in sections]
+
+    def add(function: _Function) -> _Function:
+        for setting in reversed(wanted):
+            function = _option(setting)(function)
+        return click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Read settings from this TOML file.",
+        )(function)
+
+    return add
+
+
+def effective(config: Path | None, given: dict[str, Any]) -> st.Effective:
+    """Return the settings of a run from all their sources; options that were not given are None."""
+    return st.effective(config, options={name: value for name, value in given.items() if value is not None})
+
+
+def plain(value: object) -> str:
+    """Return a setting's value as a person would type it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _option(setting: st.Setting) -> Callable[[_Function], _Function]:
+    text = f"{setting.info.description}  [{plain(setting.info.default)}]"
+    if setting.info.annotation is bool:
+        return click.option(
+            f"{setting.option}/--no-{setting.option[2:]}", setting.name, default=None, help=text
+        )
+    # checked with all other sources by settings.py, which names the nearest valid value
+    return click.option(setting.option, setting.name, default=None, metavar=_metavar(setting), help=text)
+
+
+def _metavar(setting: st.Setting) -> str:
+    kind = setting.info.annotation
+    if kind in (int, float):
+        return "NUMBER"
+    choices = get_args(kind)
+    if choices and all(isinstance(c, str) for c in choices) and len(choices) <= 4:
+        return "|".join(choices)
+    return "NAME,..." if choices and Ellipsis in choices else "TEXT"

@@ -1,0 +1,121 @@
+"""`stream-guard redact`: the main job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stream_guard.cli.display import MODES, display
+from stream_guard.cli.failure import report_failure, say, worst
+from stream_guard.cli.options import effective, setting_options
+from stream_guard.errors import ExitCode, InputError, OutputError, PipelineError
+
+if TYPE_CHECKING:
+    from stream_guard import Guard
+    from stream_guard.flow.report import Report
+
+Job = tuple[Path, Path]
+
+
+@click.command(short_help="Cover every face in videos and pictures.")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, metavar="OUT", type=click.Path(path_type=Path),
+    help="The file to write; a folder for several inputs.",
+)  # fmt: skip
+@click.option(
+    "--plan", metavar="FILE", type=click.Path(path_type=Path),
+    help="Cover what this plan from `stream-guard detect` says; frames it does not know are covered whole.",
+)  # fmt: skip
+@click.option("--report", is_flag=True, help="Write OUT.report.json beside the output.")
+@click.option(
+    "--report-to",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the report to this file instead.",
+)
+@click.option("--progress", type=click.Choice(MODES), default="auto", help="How to show progress.  [auto]")
+@setting_options("detect", "track", "redact", "output", "limits")
+def redact(
+    inputs: tuple[Path, ...],
+    output: Path,
+    plan: Path | None,
+    report: bool,
+    report_to: Path | None,
+    progress: str,
+    config: Path | None,
+    **given: Any,
+) -> ExitCode:
+    """Cover every face in videos and pictures and write the result; the input is never changed.
+
+    \b
+    stream-guard redact in.mp4 -o out.mp4
+    stream-guard redact *.mp4 photo.jpg -o covered/
+    """
+    settings = effective(config, given).settings
+    if len(inputs) > 1 and (plan or report_to):
+        raise click.UsageError("--plan and --report-to are for one input; give the inputs one by one")
+    from stream_guard import Guard
+
+    jobs = _jobs(inputs, output)
+    with Guard(settings) as guard:
+        return worst(
+            [_one(guard, job, plan, report_to or report, progress) for job in jobs]  # each says how it went
+        )
+
+
+def _jobs(inputs: Sequence[Path], output: Path) -> list[Job]:
+    """Return which input goes to which file.
+
+    Raises:
+        UsageError: several inputs would go to one file.
+    """
+    from stream_guard import output_name
+
+    if len(inputs) == 1 and not output.is_dir():
+        return [(inputs[0], output)]
+    if not output.is_dir() and (output.exists() or output.suffix):
+        raise click.UsageError(
+            f"{len(inputs)} inputs need a folder as output, but {output} is none; create it first"
+        )
+    taken: dict[str, Path] = {}
+    for path in inputs:
+        other = taken.setdefault(output_name(path), path)
+        if other is not path:
+            raise click.UsageError(f"{other} and {path} would both become {output / output_name(path)}")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OutputError(f"{output} cannot be created: {exc.strerror}.") from exc
+    return [(path, output / name) for name, path in taken.items()]
+
+
+def _one(guard: Guard, job: Job, plan: Path | None, report: Path | bool, progress: str) -> ExitCode:
+    """Redact one input; its own failure does not stop the others."""
+    source, target = job
+    try:
+        with display(progress, str(source)) as listener:
+            account = guard.redact(source, target, progress=listener, plan=plan, report=report)
+    except (InputError, OutputError, PipelineError) as exc:
+        return report_failure(exc)
+    return _summary(account, progress)
+
+
+def _summary(report: Report, progress: str) -> ExitCode:
+    for warning in report.warnings:
+        say(f"{report.input.path}: {warning}", "warning")
+    if report.covered_whole:
+        first = report.account.whole[0]
+        say(
+            f"{report.output.path}: {report.account.frames_whole} of {report.account.frames} frames had "
+            f"to be covered whole, the first at {first.first_s:.2f} s ({first.reason})",
+            "warning",
+        )
+    if progress != "json":
+        click.echo(
+            f"{report.output.path}: {report.account.frames} frame(s), {report.faces} face track(s) covered"
+        )
+    return ExitCode.COVERED_WHOLE if report.covered_whole else ExitCode.DONE

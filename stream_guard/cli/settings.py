@@ -1,0 +1,34 @@
+"""`stream-guard settings`: what is in force and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stream_guard.cli.options import effective, setting_options
+
+
+@click.command(short_help="Show the effective settings and where each one came from.")
+@setting_options("detect", "track", "redact", "output", "limits")
+def settings(config: Path | None, **given: Any) -> None:
+    """Show the effective settings and where each one came from.
+
+    What it prints is a settings file: save it, change it, and give it to --config or put it at
+    ~/.config/stream-guard/settings.toml. Variables such as STREAM_GUARD_REDACT_STYLE outrank the file,
+    options outrank both.
+    """
+    found = effective(config, given)
+    for section, values in found.settings.model_dump().items():
+        click.echo(f"[{section}]")
+        for name, value in values.items():
+            shown = f"{name} = {_toml(value)}"
+            click.echo(f"{shown:<40} # {found.origins[f'{section}.{name}']}")
+        click.echo()
+
+
+def _toml(value: object) -> str:
+    # numbers, strings, booleans and lists of strings look the same in JSON and TOML
+    return json.dumps(list(value) if isinstance(value, tuple) else value)

@@ -1,0 +1,337 @@
+"""The command line as a user meets it: real processes, real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from stream_guard.cli.failure import worst
+from stream_guard.errors import ExitCode
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+STREET = SAMPLES / "street.png"
+WALK = SAMPLES / "walk.mp4"
+FAST = ("--preset", "fast", "--detectors", "yunet", "--encoder-preset", "ultrafast")
+
+Done = subprocess.CompletedProcess[str]
+
+
+def _command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "stream_guard", *map(str, arguments)]
+
+
+def run(*arguments: str | Path, cwd: Path | None = None, **environ: str) -> Done:
+    env = {**os.environ, "HOME": "/nonexistent", **environ}
+    return subprocess.run(
+        _command(*arguments), capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=env
+    )
+
+
+def said(done: Done) -> str:
+    """Return the one line on stderr, after checking that it is one."""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def frame_count(path: Path) -> int:
+    with av.open(path) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+# -- help, usage ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["redact", "--help"], ["doctor", "--help"], ["settings"]])
+def test_help_loads_no_media_library(arguments: list[str]) -> None:
+    code = (
+        "import sys; from stream_guard.cli.main import commands\n"
+        "try: commands.main(sys.argv[1:], standalone_mode=False)\n"
+        "finally:\n"
+        "    heavy = {'av', 'cv2', 'mediapipe', 'onnxruntime', 'scipy', 'PIL', 'numpy'} & set(sys.modules)\n"
+        "    assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_library_is_light() -> None:
+    code = (
+        "import sys, stream_guard; assert not {'av', 'cv2', 'numpy', 'pydantic', 'click'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["redcat", "x"], "no such command redcat; did you mean redact?"),
+        (["redact", "--stlye", "solid", "x", "-o", "y"], "did you mean --style?"),
+        (["--nope"], "no such option --nope"),
+        (["redact", STREET], "'--output'"),
+        (["redact", "-o", "y"], "INPUT"),
+        (["redact", STREET, "-o", "y.png", "--style", "frots"], "did you mean frost?"),
+        (["redact", STREET, "-o", "y.png", "--style", "classic"], "--allow-weak"),
+        (["redact", STREET, "-o", "y.png", "--preset", "thoroug"], "did you mean thorough?"),
+        (["redact", STREET, "-o", "y.png", "--detectors", "yunett"], "yunet"),
+        (
+            ["redact", STREET, "-o", "y.png", "--confidence", "nan"],
+            "detect.confidence is 'nan' in option --confidence",
+        ),
+        (["redact", STREET, "-o", "y.png", "--config", "absent.toml"], "absent.toml: cannot read"),
+        (["redact", STREET, WALK, "-o", "y.mp4"], "2 inputs need a folder"),
+        (["redact", STREET, WALK, "-o", "y", "--plan", "p.json"], "--plan"),
+        (["redact", STREET, STREET.parent / ".." / "samples" / STREET.name, "-o", "y"], "would both become"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_code_2(tmp_path: Path, arguments: list[str], says: str) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == ExitCode.USAGE, done.stderr
+    assert said(done).startswith("error: ")
+    assert says in said(done)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_setting_names_its_file(tmp_path: Path) -> None:
+    (tmp_path / "my.toml").write_text("[redact]\nstlye = 'solid'\n")
+    done = run("redact", STREET, "-o", "y.png", "--config", "my.toml", cwd=tmp_path)
+    assert done.returncode == ExitCode.USAGE
+    assert "unknown setting redact.stlye in file my.toml; did you mean redact.style?" in said(done)
+
+
+def test_debug_shows_the_traceback() -> None:
+    done = run("redact", "absent.mp4", "-o", "y.mp4", "--debug")
+    assert done.returncode == ExitCode.INPUT
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: absent.mp4")
+
+
+def test_the_worst_code_wins() -> None:
+    assert worst([ExitCode.DONE, ExitCode.COVERED_WHOLE]) == ExitCode.COVERED_WHOLE
+    assert worst([ExitCode.OUTPUT, ExitCode.COVERED_WHOLE, ExitCode.INPUT]) == ExitCode.OUTPUT
+    assert worst([]) == ExitCode.DONE
+
+
+# -- the main job ---------------------------------------------------------------------------------
+
+
+def test_a_video_with_its_report(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    done = run("redact", WALK, "-o", out, "--report", "--hold-s", "0.5")
+    assert done.returncode == 0, done.stderr
+    assert frame_count(out) == frame_count(WALK)
+    told: dict[str, Any] = json.loads(Path(f"{out}.report.json").read_text())
+    assert told["frames"]["in"] == told["frames"]["out"] == frame_count(out)
+    assert told["settings"]["track"]["hold_s"] == 0.5
+    assert told["tracks"]
+    assert all(track["detected"] for track in told["tracks"])
+    assert all(len(model["sha256"]) == 64 for model in told["models"])
+    for side, path in (("input", WALK), ("output", out)):
+        sum_ = subprocess.run(["sha256sum", path], capture_output=True, text=True, check=True).stdout.split()[
+            0
+        ]
+        assert told[side]["sha256"] == sum_
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.mp4", "out.mp4.report.json"]
+
+
+def test_a_picture_keeps_its_size_and_loses_its_faces(tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    assert run("redact", STREET, "-o", out, "--style", "solid", "--colour", "#00ff00").returncode == 0
+    before, after = (np.asarray(Image.open(p).convert("RGB")) for p in (STREET, out))
+    assert before.shape == after.shape
+    rows = (SAMPLES / "street.boxes.csv").read_text().split()[1:]
+    for x, y, w, h in ([float(v) for v in row.split(",")[2:6]] for row in rows):
+        assert (after[int(y) : int(y + h), int(x) : int(x + w)] == (0, 255, 0)).all()
+
+
+def test_several_inputs_go_on_after_a_bad_one(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("this is not a video")
+    out = tmp_path / "out"
+    done = run("redact", STREET, bad, "absent.png", SAMPLES / "portrait.jpg", "-o", out, *FAST)
+    assert done.returncode == ExitCode.INPUT
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 2
+    assert "bad.mp4" in errors[0]
+    assert "absent.png" in errors[1]
+    assert sorted(p.name for p in out.iterdir()) == ["portrait.jpg", "street.png"]
+
+
+@pytest.mark.parametrize("name", ["-dash.png", "two words.png", "100%d.png", "a:b.png", "ünï.png"])
+def test_odd_names_work(tmp_path: Path, name: str) -> None:
+    shutil.copy(STREET, tmp_path / name)
+    done = run("redact", "-o", f"out{name}", *FAST, "--", name, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / f"out{name}").exists()
+
+
+def test_an_output_name_may_begin_with_a_dash(tmp_path: Path) -> None:
+    assert run("redact", STREET, "-o", "-out.png", *FAST, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "-out.png").exists()
+
+
+def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
+    mine = tmp_path / "in.png"
+    shutil.copy(STREET, mine)
+    (tmp_path / "link.png").symlink_to(mine)
+    for target in ("in.png", "link.png", "."):
+        done = run("redact", "in.png", "-o", target, "--overwrite", cwd=tmp_path)
+        assert done.returncode == ExitCode.OUTPUT
+        assert "is the input itself" in said(done)
+    assert mine.read_bytes() == STREET.read_bytes()
+
+
+def test_an_existing_output_needs_overwrite(tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    out.write_text("precious")
+    done = run("redact", STREET, "-o", out)
+    assert done.returncode == ExitCode.OUTPUT
+    assert "--overwrite" in said(done)
+    assert out.read_text() == "precious"
+    assert run("redact", STREET, "-o", out, "--overwrite", *FAST).returncode == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_weak_style_is_marked(tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    done = run("redact", STREET, "-o", out, "--style", "classic", "--allow-weak", "--report", *FAST)
+    assert done.returncode == 0
+    assert "warning: " in done.stderr
+    assert "weak" in done.stderr
+    assert any("weak" in w for w in json.loads(Path(f"{out}.report.json").read_text())["warnings"])
+
+
+def test_settings_from_the_environment_are_used(tmp_path: Path) -> None:
+    done = run("redact", STREET, "-o", tmp_path / "out.png", STREAM_GUARD_REDACT_STYLE="classic")
+    assert done.returncode == ExitCode.USAGE
+    assert "--allow-weak" in said(done)
+
+
+# -- plans ----------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_replayed_and_what_it_does_not_know_is_covered_whole(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    done = run("detect", WALK, "-o", plan, *FAST[:4])
+    assert done.returncode == 0, done.stderr
+    lines = plan.read_text().splitlines()
+    tree = json.loads(plan.read_text())
+    assert len(tree["frames"]) == frame_count(WALK)
+    same = run("redact", WALK, "-o", tmp_path / "same.mp4", "--plan", plan)
+    assert same.returncode == 0, same.stderr
+
+    plan.write_text("\n".join(line for line in lines if not line.startswith('{"frame": 7,')))
+    out = tmp_path / "gap.mp4"
+    gap = run("redact", WALK, "-o", out, "--plan", plan, "--report", *FAST)
+    assert gap.returncode == ExitCode.COVERED_WHOLE
+    told = json.loads(Path(f"{out}.report.json").read_text())
+    assert [(r["first_frame"], r["last_frame"]) for r in told["covered_whole"]] == [(7, 7)]
+    with av.open(out) as container:
+        frames = [f.to_ndarray(format="gray") for f in container.decode(video=0)]
+    assert int(np.ptp(frames[7])) < 8 < int(np.ptp(frames[6]))
+
+
+def test_a_plan_for_another_file_is_refused(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    assert run("detect", STREET, "-o", plan, *FAST[:4]).returncode == 0
+    done = run("redact", WALK, "-o", tmp_path / "out.mp4", "--plan", plan)
+    assert done.returncode == ExitCode.INPUT
+    assert "made for street.png" in said(done)
+    assert [p.name for p in tmp_path.iterdir()] == ["plan.json"]
+
+
+# -- progress, signals ----------------------------------------------------------------------------
+
+
+def test_progress_for_machines_is_one_json_object_a_line(tmp_path: Path) -> None:
+    done = run("redact", WALK, "-o", tmp_path / "out.mp4", "--progress", "json", *FAST)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[-1]["event"] == "done"
+    assert events[-1]["percent"] == 100
+    assert [e["frames"] for e in events] == sorted(e["frames"] for e in events)
+    assert done.stderr == ""
+
+
+def test_progress_on_a_terminal_is_a_bar(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = _command("redact", WALK, "-o", tmp_path / "out.mp4", *FAST)
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env=env) as process:
+        os.close(theirs)
+        shown = b""
+        while chunk := _read(ours):
+            shown += chunk
+        assert process.wait(60) == 0
+    os.close(ours)
+    text = shown.decode(errors="replace")
+    assert all(part in text for part in ("100%", "fps", "x ", "left", "faces"))
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:  # Linux says EIO where the other side has closed
+        return b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_run_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    command = _command(
+        "redact", WALK, "-o", tmp_path / "out.mp4", "--progress", "json", "--encoder-preset", "slower"
+    )
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # it is well under way
+        process.send_signal(number)
+        time.sleep(0.01)
+        process.send_signal(number)  # an impatient user
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.STOPPED, errors
+    assert errors.startswith("error: stopped by SIG")
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- the other commands ---------------------------------------------------------------------------
+
+
+def test_settings_prints_a_settings_file(tmp_path: Path) -> None:
+    done = run("settings", "--style", "solid", STREAM_GUARD_TRACK_HOLD_S="2")
+    tree = tomllib.loads(done.stdout)
+    assert (tree["redact"]["style"], tree["track"]["hold_s"]) == ("solid", 2)
+    assert "# option --style" in done.stdout
+    assert "# variable STREAM_GUARD_TRACK_HOLD_S" in done.stdout
+    (tmp_path / "again.toml").write_text(done.stdout)
+    again = run("settings", "--config", "again.toml", cwd=tmp_path)
+    assert tomllib.loads(again.stdout) == tree
+
+
+def test_models_are_listed_and_verified() -> None:
+    done = run("models")
+    assert done.returncode == 0
+    assert done.stdout.count("verified") == 3
+    assert "MIT" in done.stdout
+    assert "Apache-2.0" in done.stdout
+
+
+def test_doctor_finds_everything() -> None:
+    done = run("doctor")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("finds the face") >= 3
+    assert "h264" in done.stdout
+    assert done.stderr == ""
