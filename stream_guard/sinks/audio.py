@@ -14,6 +14,8 @@ from av.container import OutputContainer
 _OPUS_RATE = 48_000
 _AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
 _MAX_CHANNELS = 8
+# MPEG-TS takes anything, as private data that no player reads
+_IN_MPEGTS = {"aac", "aac_latm", "mp1", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus"}
 
 
 class Track(Protocol):
@@ -51,6 +53,8 @@ def add_track(container: OutputContainer, template: Any, number: int, notes: lis
 
 def _copies(container_format: str, template: Any) -> bool:
     """Tell whether the container really takes the codec: its list is too generous, a header is not."""
+    if container_format == "mpegts" and template.codec_context.codec.canonical_name not in _IN_MPEGTS:
+        return False
     try:
         with av.open(io.BytesIO(), "w", format=container_format) as trial:
             trial.add_stream_from_template(template)

@@ -119,9 +119,11 @@ def _unsubsampled(given: Any) -> str:
 
 def nearest_format(given: Any) -> str:
     """Return the paintable pixel format that loses nothing (or least) of a given `av.VideoFormat`."""
+    if given.has_palette:
+        return "rgba"
     bits = max(c.bits for c in given.components)
     deep = bits > 8
-    alpha = any(c.is_alpha for c in given.components) or given.has_palette
+    alpha = any(c.is_alpha for c in given.components)
     if given.is_rgb or given.is_bayer or given.name.startswith("xyz"):
         return ("gbrap16le" if alpha else "gbrp16le") if deep else ("rgba" if alpha else "rgb24")
     if len(given.components) <= 2:

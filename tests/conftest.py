@@ -1,0 +1,19 @@
+"""Fixtures that more than one test file uses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+BESIDE = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def footage() -> Path:
+    """The folder of test footage: `videos`, `images` and `odd`; tests are skipped where there is none."""
+    folder = Path(os.environ.get("STREAM_GUARD_TEST_DATA", BESIDE))
+    if not (folder / "MANIFEST.csv").is_file():
+        pytest.skip("no test footage: set STREAM_GUARD_TEST_DATA")
+    return folder
