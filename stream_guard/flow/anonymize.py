@@ -44,7 +44,9 @@ def _release(
 ) -> Iterator[RedactedFrame | Passthrough]:
     for cover in covers:
         if not waiting or not isinstance(frame := waiting.popleft(), Frame):
-            raise PipelineError(f"the tracker gave a cover for frame {cover.stamp.index}, which is not waiting")
+            raise PipelineError(
+                f"the tracker gave a cover for frame {cover.stamp.index}, which is not waiting"
+            )
         yield redactor.render(frame, cover)
         while waiting and isinstance(waiting[0], Passthrough):
             yield waiting.popleft()  # type: ignore[misc]

@@ -8,6 +8,7 @@ from typing import Final
 from stream_guard.errors import PipelineError
 from stream_guard.flow.anonymize import anonymize
 from stream_guard.flow.line import Line
+from stream_guard.flow.lookahead import mark_last
 from stream_guard.flow.progress import Meter
 from stream_guard.flow.report import Account
 from stream_guard.model.frame import Frame, Item, Passthrough
@@ -31,7 +32,7 @@ def run(
     account = Account()
     with Line() as line:
         decoded = line.stage(source.items(), name="decode", capacity=CAPACITY)
-        guarded = anonymize(_counted(decoded, account), observer, tracker, redactor)
+        guarded = anonymize(mark_last(_counted(decoded, account)), observer, tracker, redactor)
         for item in line.stage(guarded, name="guard", capacity=CAPACITY):
             take(item)
             if isinstance(item, RedactedFrame):

@@ -44,6 +44,8 @@ class Frame:
     """None once the detector has judged the frame (it is large and no longer needed)."""
     damaged: bool = False
     """The decoder reported an error on or near this frame."""
+    last: bool = False
+    """Nothing follows in this epoch, as far as is known."""
 
     def without_view(self) -> Frame:
         return replace(self, view=None)

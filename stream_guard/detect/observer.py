@@ -1,0 +1,133 @@
+"""The observer: a cheap look at every frame, a full look on a cadence, and other detectors in turn."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard.detect.passes import Pass, has_low_contrast
+from stream_guard.detect.scene import SceneChanges
+from stream_guard.model.frame import Frame, View
+from stream_guard.model.verdict import Between, Detection, Observation, Seen, Sight, Unseen
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How often who looks; times in seconds of media time."""
+
+    look_s: float
+    """The main passes look when so much time has gone since the last look; 0 for every frame."""
+    second_look_s: float
+    """One of the further passes looks, in turn, when so much time has gone since the last of them."""
+    grey_side: int
+    """Long side of the grey copies that motion is estimated on."""
+
+
+class CadenceObserver:
+    """Fulfils `ports.Observer` for one stream; the detectors belong to whoever made them."""
+
+    def __init__(
+        self,
+        main: Sequence[Pass],
+        further: Sequence[Pass],
+        low_contrast: Sequence[Pass],
+        cadence: Cadence,
+    ) -> None:
+        """Main passes look every time, `low_contrast` beside them where needed, `further` in turn."""
+        self._main = main
+        self._further = further
+        self._low_contrast = low_contrast
+        self._cadence = cadence
+        self._turn = itertools.cycle(further)
+        self._helpful: Pass | None = None
+        self._scenes = SceneChanges()
+        self._looked_s: float | None = None
+        self._looked_further_s: float | None = None
+
+    def observe(self, frame: Frame) -> Observation:
+        size = frame.picture.width, frame.picture.height
+        if frame.view is None:
+            return Observation(frame.stamp, *size, Unseen("the frame came without a picture to look at"))
+        grey = _grey(frame.view.rgb, self._cadence.grey_side)
+        scene_start = self._scenes.starts_at(grey)
+        now = frame.stamp.time_s
+        everything = scene_start or self._looked_s is None
+        if everything or frame.last or frame.damaged or _is_due(self._looked_s, now, self._cadence.look_s):
+            sight = self._sight(frame.view, self._choose(now, everything, has_low_contrast(grey)))
+            self._looked_s = now
+        else:
+            sight = Between()
+        return Observation(frame.stamp, *size, sight, grey, scene_start)
+
+    def close(self) -> None:
+        """Nothing is held but the last small grey copy."""
+
+    def _choose(self, now: float, everything: bool, low_contrast: bool) -> list[Pass]:
+        passes = list(self._main)
+        if low_contrast:
+            passes += self._low_contrast
+        if everything:
+            self._looked_further_s = now
+            return passes + list(self._further)
+        if self._helpful is not None:
+            passes.append(self._helpful)
+        if self._further and _is_due(self._looked_further_s, now, self._cadence.second_look_s):
+            passes.append(next(self._turn))
+            self._looked_further_s = now
+        return list(dict.fromkeys(passes))
+
+    def _sight(self, view: View, passes: Sequence[Pass]) -> Sight:
+        faces: list[Detection] = []
+        self._helpful = None
+        for one in passes:
+            try:
+                found = [_in_frame(face, view) for face in one.look(view)]
+            except Exception as exc:  # noqa: BLE001 - whatever a detector raises, the frame is covered whole
+                return Unseen(f"{one.detector.name} failed: {exc}")
+            if not all(face.box.is_finite and 0 <= face.score <= 1 for face in found):
+                return Unseen(f"{one.detector.name} gave a face that is not a number")
+            news = [face for face in found if not any(is_same_face(face, other) for other in faces)]
+            if one in self._further and any(face.score >= _HELPFUL_SCORE for face in news):
+                self._helpful = one
+            faces = distinct([*faces, *found])
+        return Seen(tuple(faces))
+
+
+_HELPFUL_SCORE = 0.3
+"""A further pass that finds a face of this score which the main ones missed looks again next time."""
+
+
+def is_same_face(a: Detection, b: Detection) -> bool:
+    """Tell whether two detectors found one face. A small face inside a larger box is another one."""
+    return a.box.iou(b.box) > 0.4
+
+
+def distinct(faces: Iterable[Detection]) -> list[Detection]:
+    """Return each face once, under its highest score."""
+    kept: list[Detection] = []
+    for face in sorted(faces, key=lambda f: -f.score):
+        if not any(is_same_face(face, other) for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _is_due(last_s: float | None, now: float, every_s: float) -> bool:
+    # a clock that runs backwards has jumped: look
+    return last_s is None or now < last_s or now - last_s >= every_s - 1e-6
+
+
+def _in_frame(face: Detection, view: View) -> Detection:
+    return replace(face, box=face.box.scaled(view.scale_x, view.scale_y))
+
+
+def _grey(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    height, width = rgb.shape[:2]
+    k = min(1.0, side / max(height, width))
+    size = (max(1, round(width * k)), max(1, round(height * k)))
+    small = rgb if k == 1 else cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)

@@ -1,0 +1,81 @@
+"""One pass: a detector looking at the view as it is, shrunk, turned, or with its contrast raised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard.model.frame import View
+from stream_guard.model.geometry import Box
+from stream_guard.model.ports import Detector
+from stream_guard.model.verdict import Detection
+
+_LOW_SPREAD: Final = 90
+"""Grey levels between the darkest and the brightest twentieth, under which a picture has low contrast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A detector and how the view is prepared for it."""
+
+    detector: Detector
+    side: int | None = None
+    """Long side in pixels to shrink the view to; None keeps it."""
+    quarter_turns: int = 0
+    """Counter-clockwise."""
+    raise_contrast: bool = False
+    exponent: float = 1.0
+    """Scores are raised to this power: prepared pictures bring more false alarms."""
+
+    def look(self, view: View) -> list[Detection]:
+        """Return the faces found, boxes in pixels of the view as given."""
+        rgb = _shrunk(view.rgb, self.side)
+        kx, ky = view.rgb.shape[1] / rgb.shape[1], view.rgb.shape[0] / rgb.shape[0]
+        height, width = rgb.shape[:2]
+        if self.raise_contrast:
+            rgb = _equalized(rgb)
+        if self.quarter_turns:
+            rgb = np.ascontiguousarray(np.rot90(rgb, self.quarter_turns))
+        return [
+            replace(
+                face,
+                box=_turned_back(face.box, self.quarter_turns, width, height).scaled(kx, ky),
+                score=face.score**self.exponent,
+            )
+            for face in self.detector.detect(View(rgb, view.scale_x * kx, view.scale_y * ky))
+        ]
+
+
+def has_low_contrast(grey: NDArray[np.uint8]) -> bool:
+    """Tell whether a grey picture, (h, w), is dark, backlit or foggy all over."""
+    low, high = np.percentile(grey[::4, ::4], (5, 95))
+    return bool(high - low < _LOW_SPREAD)
+
+
+def _shrunk(rgb: NDArray[np.uint8], side: int | None) -> NDArray[np.uint8]:
+    height, width = rgb.shape[:2]
+    k = 1.0 if side is None else side / max(height, width)
+    if k >= 1:
+        return rgb
+    size = (max(1, round(width * k)), max(1, round(height * k)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _equalized(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the picture with its local contrast raised (CLAHE on the lightness)."""
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
+    lab[..., 0] = cv2.createCLAHE(clipLimit=3.0, tileGridSize=(8, 8)).apply(lab[..., 0])
+    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.uint8)
+
+
+def _turned_back(box: Box, quarter_turns: int, width: int, height: int) -> Box:
+    """Return a box of the turned picture in the picture before the turn, whose size is given."""
+    for turn in range(quarter_turns):
+        # one turn clockwise: (x, y) of a picture as wide as this one was high
+        wide = width if (quarter_turns - 1 - turn) % 2 == 0 else height
+        box = Box(wide - box.y1, box.x0, wide - box.y0, box.x1)
+    return box

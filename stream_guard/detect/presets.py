@@ -1,0 +1,83 @@
+"""The presets: how large a picture the detectors get, how often, and who looks besides YuNet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from stream_guard.detect.canary import require_canary
+from stream_guard.detect.observer import Cadence, CadenceObserver
+from stream_guard.detect.passes import Pass
+from stream_guard.detect.registry import DETECTORS, members
+from stream_guard.model.ports import Detector
+
+FLOOR: Final = 0.1
+"""Detections under this score are noise; those between it and the user's confidence keep a track alive."""
+_MAIN: Final = "yunet"
+_TURNED_EXPONENT: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What `fast`, `balanced` and `thorough` stand for."""
+
+    view_side: int
+    """Long side of the picture that the detectors get."""
+    max_upscale: float
+    """How far smaller sources are enlarged towards that."""
+    turned_side: int
+    """Long side for the passes on the turned picture; 0 for none."""
+    cadence: Cadence
+
+
+PRESETS: Final[Mapping[str, Preset]] = {
+    "fast": Preset(960, 1.0, 0, Cadence(look_s=0.1, second_look_s=0.5, grey_side=480)),
+    "balanced": Preset(1280, 2.0, 640, Cadence(look_s=0.06, second_look_s=0.2, grey_side=640)),
+    "thorough": Preset(1920, 3.0, 960, Cadence(look_s=0.0, second_look_s=0.08, grey_side=640)),
+}
+
+
+class Detectors:
+    """The loaded detectors, each proven on the canary; a context manager that closes them."""
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        factories: Mapping[str, Callable[[float], Detector]] = DETECTORS,
+    ) -> None:
+        """Load and prove the named detectors and groups.
+
+        Raises:
+            SettingsError: a name is unknown.
+            ModelError: a model is missing or altered, or its detector does not find the canary face.
+        """
+        self._loaded: dict[str, Detector] = {}
+        try:
+            for name in members(names):
+                self._loaded[name] = factories[name](FLOOR)
+                require_canary(self._loaded[name])
+        except BaseException:
+            self.close()
+            raise
+
+    def observer(self, preset: Preset) -> CadenceObserver:
+        """Return a new observer for one stream."""
+        yunet = self._loaded.get(_MAIN)
+        others = [Pass(d) for name, d in self._loaded.items() if name != _MAIN]
+        if yunet is None:
+            return CadenceObserver(others, (), (), preset.cadence)
+        turned = [
+            Pass(yunet, side=preset.turned_side, quarter_turns=turns, exponent=_TURNED_EXPONENT)
+            for turns in (1, 3, 2)
+            if preset.turned_side
+        ]
+        contrast = Pass(yunet, raise_contrast=True)
+        # MediaPipe between the turned passes, so that it gets every second turn
+        further = [p for pair in zip(turned, others * 2, strict=False) for p in pair] or others
+        return CadenceObserver([Pass(yunet)], further, [contrast], preset.cadence)
+
+    def close(self) -> None:
+        for detector in self._loaded.values():
+            detector.close()
+        self._loaded.clear()

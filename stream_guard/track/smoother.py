@@ -1,0 +1,255 @@
+"""The fixed-lag smoother: every face is followed, held and back-filled; nothing it does takes cover away."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from stream_guard.errors import SettingsError
+from stream_guard.model.geometry import Box
+from stream_guard.model.verdict import Cover, Detection, Observation, Origin, Seen
+from stream_guard.track.association import assign
+from stream_guard.track.motion import follow
+from stream_guard.track.window import Mark, Slot, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """How the smoother behaves; all times in seconds, so that every frame rate is treated alike."""
+
+    confidence: float = 0.2
+    """A detection of this score is covered at once and starts a track."""
+    hold_s: float = 1.0
+    """How long a well-proven face stays covered after its last detection."""
+    backfill_s: float = 0.6
+    """How far before its first detection a well-proven face is covered."""
+    doubtful_s: float = 0.2
+    """The same two times for a face seen once, at a low score."""
+    proof: float = 1.0
+    """Sum of (score - confidence) over its detections that proves a face: two detections of 0.7."""
+    cut_hold_s: float = 0.15
+    """How long an unmatched track outlives a scene cut (the cut may be a flash)."""
+    growth_per_s: float = 0.75
+    """How fast a region grows that is held without evidence (3 % a frame at 25 frames per second)."""
+    flow_growth_per_s: float = 0.25
+    """How fast it grows while optical flow still follows it."""
+    growth_cap: float = 1.8
+
+
+@dataclass(slots=True)
+class Track:
+    """One face over time."""
+
+    number: int
+    box: Box
+    """Where it was last detected."""
+    seen_s: float
+    """When it was last detected, by the window's clock."""
+    path: Box
+    """Where it is thought to be at the last look."""
+    tail: tuple[Slot, Box]
+    """The earliest frame it is covered in, and where."""
+    birth_s: float
+    evidence: float = 0.0
+    growth: float = 0.0
+    """Share of its size that the region is larger than the face was."""
+    velocity: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """Of (cx, cy, log w, log h), per second."""
+    ends_s: float = math.inf
+    """Set by a scene cut."""
+
+    def ahead(self, dt: float) -> Box:
+        """Return the path moved on by `dt` seconds at constant velocity."""
+        vx, vy, vw, vh = (v * dt for v in self.velocity)
+        zoom_w, zoom_h = (math.exp(min(max(v, -0.3), 0.3)) for v in (vw, vh))
+        return Box.around(self.path.cx + vx, self.path.cy + vy, self.path.w * zoom_w, self.path.h * zoom_h)
+
+
+class FixedLagSmoother:
+    """Turns observations into covers, each at most `lag` frames late (fulfils `ports.Tracker`)."""
+
+    def __init__(self, lag: int, tracking: Tracking | None = None) -> None:
+        if lag < 0:
+            raise SettingsError(f"lag is {lag} frames; it must be 0 or more")
+        self.lag = lag
+        self._rules = tracking or Tracking()
+        self._window = Window(lag)
+        self._tracks: list[Track] = []
+        self._last_look: Slot | None = None
+        self._numbers = 0
+
+    def push(self, observation: Observation) -> Sequence[Cover]:
+        slot = self._window.append(observation)
+        if observation.scene_start:
+            for track in self._tracks:
+                track.ends_s = min(track.ends_s, slot.clock_s + self._rules.cut_hold_s)
+        if isinstance(observation.sight, Seen):
+            self._look(slot, [_in_world(face, slot) for face in observation.sight.faces])
+            self._last_look = slot
+        else:
+            self._guess(slot)
+        return self._window.close_all_but(self.lag)
+
+    def flush(self) -> Sequence[Cover]:
+        covers = self._window.close_all_but(0)
+        self._window.restart()
+        self._tracks.clear()
+        self._last_look = None
+        return covers
+
+    # -- one look ---------------------------------------------------------------------------------
+
+    def _look(self, slot: Slot, faces: Sequence[Detection]) -> None:
+        pairs, newborn, missed = self._associate(slot, faces)
+        for track, face in pairs:
+            self._found(track, slot, face)
+        for track in missed:
+            self._missed(track, slot)
+        born = [self._born(slot, face) for face in newborn]
+        for track in [*born, *(track for track, _ in pairs)]:
+            self._back_fill(track)
+
+    def _associate(
+        self, slot: Slot, faces: Sequence[Detection]
+    ) -> tuple[list[tuple[Track, Detection]], list[Detection], list[Track]]:
+        """Pair strong detections with tracks first, then weak ones with what is left (as ByteTrack does)."""
+        dt = slot.clock_s - self._last_look.clock_s if self._last_look else 0.0
+        strong = [face for face in faces if face.score >= self._rules.confidence]
+        weak = [face for face in faces if face.score < self._rules.confidence]
+        left = list(self._tracks)
+        pairs: list[tuple[Track, Detection]] = []
+        for group in (strong, weak):
+            matched = assign([track.ahead(dt) for track in left], [face.box for face in group])
+            pairs += [(left[i], group[j]) for i, j in matched]
+            left = _without(left, [i for i, _ in matched])
+            if group is strong:
+                newborn = _without(strong, [j for _, j in matched])
+                left, unproven = self._split_by_proof(left)
+        return pairs, newborn, left + unproven
+
+    def _split_by_proof(self, tracks: Sequence[Track]) -> tuple[list[Track], list[Track]]:
+        """Only a track that was once seen clearly may live on weak detections."""
+        proven = [t for t in tracks if t.evidence >= 0.3 * self._rules.proof]
+        return proven, [t for t in tracks if t.evidence < 0.3 * self._rules.proof]
+
+    def _found(self, track: Track, slot: Slot, face: Detection) -> None:
+        """Extend a track to a detection and fill the frames since its last one."""
+        gap_s = slot.clock_s - track.seen_s
+        for between in self._window.since(track.seen_s):
+            share = (between.clock_s - track.seen_s) / gap_s
+            between.add(track.number, Mark(track.box.blend(face.box, share), Origin.TRACKED))
+        slot.add(track.number, Mark(face.box, Origin.DETECTED, face.score))
+        if self._last_look and track.seen_s < self._last_look.clock_s:
+            self._trace_back(track.number, slot, face.box, min(gap_s, self._rules.backfill_s))
+        track.velocity = _velocity(track.box, face.box, gap_s)
+        track.box = track.path = face.box
+        track.seen_s = slot.clock_s
+        track.ends_s = math.inf
+        track.growth = 0.0
+        track.evidence += max(0.0, face.score - self._rules.confidence)
+
+    def _born(self, slot: Slot, face: Detection) -> Track:
+        self._numbers += 1
+        evidence = face.score - self._rules.confidence
+        tail = (slot, face.box)
+        track = Track(self._numbers, face.box, slot.clock_s, face.box, tail, slot.clock_s, evidence)
+        slot.add(track.number, Mark(face.box, Origin.DETECTED, face.score))
+        self._tracks.append(track)
+        return track
+
+    # -- without a detection ----------------------------------------------------------------------
+
+    def _missed(self, track: Track, slot: Slot) -> None:
+        """Move an unmatched track with the picture, hold it grown, let it go when its time is over."""
+        before = self._last_look or slot
+        dt = slot.clock_s - before.clock_s
+        old, path = track.path, _flow(before, slot, track.path)
+        track.velocity = (0.0, 0.0, 0.0, 0.0)
+        track.path = path or old
+        track.growth += dt * (self._rules.flow_growth_per_s if path else self._rules.growth_per_s)
+        if self._is_over(track, slot):
+            self._tracks.remove(track)
+            return
+        origin = Origin.TRACKED if path else Origin.HELD
+        for between in self._window.since(before.clock_s):
+            box = old.blend(track.path, (between.clock_s - before.clock_s) / dt)
+            between.add(track.number, Mark(box.inflated(self._grown(track.growth)), origin))
+
+    def _guess(self, slot: Slot) -> None:
+        """Mark all tracks in a frame that nobody looked at; the next look says better."""
+        dt = slot.clock_s - self._last_look.clock_s if self._last_look else 0.0
+        for track in list(self._tracks):
+            if self._is_over(track, slot):
+                self._tracks.remove(track)
+                continue
+            box = Box.enclosing((track.ahead(dt), track.path))
+            growth = self._grown(track.growth + dt * self._rules.growth_per_s)
+            slot.add(track.number, Mark(box.inflated(growth), Origin.HELD, provisional=True))
+
+    def _is_over(self, track: Track, slot: Slot) -> bool:
+        hold = self._reach(track, self._rules.hold_s)
+        here = slot.placement.to_frame(track.path)
+        outside = not (0 <= here.cx <= slot.observation.width and 0 <= here.cy <= slot.observation.height)
+        return outside or slot.clock_s > min(track.seen_s + hold, track.ends_s) + 1e-9
+
+    def _reach(self, track: Track, full_s: float) -> float:
+        """Return how long a track is held or back-filled: the longer, the better it is proven."""
+        doubtful_s = min(self._rules.doubtful_s, full_s)
+        return doubtful_s + (full_s - doubtful_s) * min(1.0, track.evidence / self._rules.proof)
+
+    def _grown(self, growth: float) -> float:
+        """Return the growth of each side, as a share of the box."""
+        return min(growth, self._rules.growth_cap - 1) / 2
+
+    # -- before the first detection ---------------------------------------------------------------
+
+    def _back_fill(self, track: Track) -> None:
+        """Cover a track before its birth, further back as it gets better proven."""
+        slot, box = track.tail
+        reach_s = self._reach(track, self._rules.backfill_s) - (track.birth_s - slot.clock_s)
+        if reach_s > 0:
+            track.tail = self._trace_back(track.number, slot, box, reach_s, track.birth_s - slot.clock_s)
+
+    def _trace_back(
+        self, number: int, start: Slot, box: Box, reach_s: float, age_s: float = 0.0
+    ) -> tuple[Slot, Box]:
+        """Follow a box backwards through the open frames and mark it there; return where that ended."""
+        newer = start
+        for older in self._window.before(start):
+            step_s = start.clock_s - older.clock_s
+            if newer.observation.scene_start or step_s > reach_s + 1e-9:
+                break
+            moved = _flow(newer, older, box)
+            box = moved or box
+            growth = (age_s + step_s) * (self._rules.flow_growth_per_s if moved else self._rules.growth_per_s)
+            older.add(number, Mark(box.inflated(self._grown(growth)), Origin.TRACKED))
+            newer = older
+        return newer, box
+
+
+def _flow(before: Slot, after: Slot, box: Box) -> Box | None:
+    """Return where a box of one frame is in another, by optical flow on the grey copies."""
+    a, b = before.observation, after.observation
+    if a.grey is None or b.grey is None or before is after:
+        return None
+    kx, ky = a.grey.shape[1] / a.width, a.grey.shape[0] / a.height
+    moved = follow(a.grey, b.grey, before.placement.to_frame(box).scaled(kx, ky))
+    return moved and after.placement.to_world(moved.scaled(1 / kx, 1 / ky))
+
+
+def _in_world(face: Detection, slot: Slot) -> Detection:
+    return replace(face, box=slot.placement.to_world(face.box))
+
+
+def _velocity(a: Box, b: Box, dt: float) -> tuple[float, float, float, float]:
+    return (
+        (b.cx - a.cx) / dt,
+        (b.cy - a.cy) / dt,
+        math.log(max(b.w, 1e-3) / max(a.w, 1e-3)) / dt,
+        math.log(max(b.h, 1e-3) / max(a.h, 1e-3)) / dt,
+    )
+
+
+def _without(items: list, gone: Sequence[int]) -> list:  # type: ignore[type-arg]
+    return [item for i, item in enumerate(items) if i not in set(gone)]

@@ -1,0 +1,126 @@
+"""The frames whose verdict is not final yet, and what is marked in them so far."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from stream_guard.model.geometry import Box
+from stream_guard.model.verdict import Cover, Observation, Origin, Region, Unseen
+from stream_guard.track.camera import STILL, Placement, camera_step
+
+REACH: Final = 2
+"""A region takes in the boxes of its track up to so many frames before and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where one track is in one frame, so far."""
+
+    box: Box
+    """In the steady world of the window, like all boxes in the tracker."""
+    origin: Origin
+    score: float = 0.0
+    provisional: bool = False
+    """A guess for a frame that the cadence skipped: the next look replaces it."""
+
+
+@dataclass(slots=True)
+class Slot:
+    """One frame inside the lag."""
+
+    observation: Observation
+    clock_s: float
+    """Time since the first frame without the jumps of damaged time stamps."""
+    placement: Placement = STILL
+    """Where the world is in this frame."""
+    marks: dict[int, Mark] = field(default_factory=dict)
+
+    def add(self, track: int, mark: Mark) -> None:
+        """Mark a track here. What was marked before stays covered, unless it was provisional."""
+        old = self.marks.get(track)
+        if old is None or old.provisional:
+            self.marks[track] = mark
+            return
+        weaker = mark.provisional or old.origin is Origin.DETECTED
+        keep = old if weaker else mark
+        self.marks[track] = replace(keep, box=Box.enclosing((old.box, mark.box)))
+
+
+class Window:
+    """The last frames in order: `lag` open ones, and the few closed ones that a region still reaches back to."""
+
+    def __init__(self, lag: int) -> None:
+        self.lag = lag
+        self.open: deque[Slot] = deque()
+        self._closed: deque[Slot] = deque(maxlen=REACH)
+
+    def append(self, observation: Observation) -> Slot:
+        newest = self.open[-1] if self.open else self._closed[-1] if self._closed else None
+        slot = _next_slot(newest, observation) if newest else Slot(observation, 0.0)
+        self.open.append(slot)
+        return slot
+
+    def since(self, clock_s: float) -> list[Slot]:
+        """Return the open frames after a moment, oldest first."""
+        return [slot for slot in self.open if slot.clock_s > clock_s]
+
+    def before(self, slot: Slot) -> list[Slot]:
+        """Return the open frames before one, newest first."""
+        return [older for older in reversed(self.open) if older.clock_s < slot.clock_s]
+
+    def close_all_but(self, keep: int) -> list[Cover]:
+        """Give the final covers of the oldest frames until `keep` open ones are left."""
+        covers = []
+        while len(self.open) > keep:
+            covers.append(self._cover())
+            self._closed.append(self.open.popleft())
+        return covers
+
+    def restart(self) -> None:
+        self._closed.clear()
+
+    def _cover(self) -> Cover:
+        slot = self.open[0]
+        near = self._same_scene()
+        regions = tuple(
+            Region(track, slot.placement.to_frame(_enclosing(track, near)), mark.origin, mark.score)
+            for track, mark in slot.marks.items()
+        )
+        sight = slot.observation.sight
+        return Cover(slot.observation.stamp, regions, sight.reason if isinstance(sight, Unseen) else None)
+
+    def _same_scene(self) -> list[Slot]:
+        """Return the slots within reach of the oldest open one, none beyond a cut."""
+        slot = self.open[0]
+        near = [slot]
+        newer = slot
+        for older in reversed(self._closed):
+            if newer.observation.scene_start:
+                break
+            near.append(older)
+            newer = older
+        for k in range(1, min(REACH + 1, len(self.open))):
+            if self.open[k].observation.scene_start:
+                break
+            near.append(self.open[k])
+        return near
+
+
+def _next_slot(newest: Slot, observation: Observation) -> Slot:
+    before = newest.observation
+    clock_s = newest.clock_s + _step_s(before, observation)
+    if observation.scene_start:
+        return Slot(observation, clock_s, placement=newest.placement)
+    step = camera_step(before.grey, observation.grey, observation.width, observation.height)
+    return Slot(observation, clock_s, placement=newest.placement.then(step))
+
+
+def _enclosing(track: int, slots: list[Slot]) -> Box:
+    return Box.enclosing(slot.marks[track].box for slot in slots if track in slot.marks)
+
+
+def _step_s(before: Observation, now: Observation) -> float:
+    """Return the time between two frames, jumps of the clock taken as one second at most."""
+    return min(max(now.stamp.time_s - before.stamp.time_s, 1 / 240), 1.0)
