@@ -8,7 +8,7 @@ import math
 import secrets
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from stream_guard import native
 from stream_guard import plan as plans
 from stream_guard.detect.models import read_manifest
-from stream_guard.detect.registry import Obs
+from stream_guard.detect.presets import PRESETS, Detectors
+from stream_guard.detect.registry import members
 from stream_guard.errors import InputError, OutputError, SettingsError
 from stream_guard.flow.anonymize import anonymize
 from stream_guard.flow.progress import Listener, Meter
@@ -53,17 +54,6 @@ _UNKNOWN_FPS: Final = 25.0
 _PACKAGES: Final = (
     "stream-guard", "av", "mediapipe", "numpy", "onnxruntime", "opencv-contrib-python", "pillow", "scipy"
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What a preset means for the detectors' picture."""
-
-    view_side: int
-    max_upscale: float
-
-
-PRESETS = {"fast": _Look(640, 1.0), "balanced": _Look(960, 1.0), "thorough": _Look(1920, 2.0)}
 
 
 def redact(
@@ -141,7 +131,9 @@ class Guard:
         native.cap_threads()
         self.settings = settings or Settings()
         self._style = _style(self.settings.redact)
-        self._observer: Observer | None = None
+        self._preset = PRESETS[self.settings.detect.preset]
+        members(self.settings.detect.detectors)
+        self._detectors: Detectors | None = None
 
     def __enter__(self) -> Guard:
         return self
@@ -153,9 +145,9 @@ class Guard:
 
     def close(self) -> None:
         """Release the models."""
-        if self._observer is not None:
-            self._observer.close()
-            self._observer = None
+        if self._detectors is not None:
+            self._detectors.close()
+            self._detectors = None
 
     def redact(
         self,
@@ -227,8 +219,7 @@ class Guard:
         return source
 
     def _view(self) -> dict[str, Any]:
-        look = PRESETS[self.settings.detect.preset]
-        return {"view_side": look.view_side, "max_upscale": look.max_upscale}
+        return {"view_side": self._preset.view_side, "max_upscale": self._preset.max_upscale}
 
     def _sink(self, source: FileSource | StillSource, target: Path) -> FileSink | StillSink:
         chosen = self.settings.output
@@ -241,13 +232,13 @@ class Guard:
 
     def _judges(self, media: Media) -> tuple[Observer, Tracker]:
         rules = Tracking(confidence=self.settings.detect.confidence, hold_s=self.settings.track.hold_s)
-        return self._open_observer(media), FixedLagSmoother(self._lag(media), rules)
+        return self._loaded().observer(self._preset), FixedLagSmoother(self._lag(media), rules)
 
-    def _open_observer(self, media: Media) -> Observer:
-        if self._observer is None:
+    def _loaded(self) -> Detectors:
+        if self._detectors is None:
             with native.libraries_required():  # MediaPipe loads its own part only now
-                self._observer = Obs(0.1)
-        return self._observer
+                self._detectors = Detectors(self.settings.detect.detectors)
+        return self._detectors
 
     def _lag(self, media: Media) -> int:
         """Return how many frames are held back: by time, and at most what the memory limit allows."""

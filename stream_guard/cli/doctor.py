@@ -14,7 +14,6 @@ from stream_guard.cli.failure import explain
 from stream_guard.errors import ExitCode
 from stream_guard.native import libraries_required
 
-SAMPLE: Final = "portrait.jpg"
 _DECODERS: Final = (
     "h264", "hevc", "av1", "vp8", "vp9", "mpeg2video", "mpeg4", "mjpeg", "prores", "wmv3", "vc1",
     "gif", "apng", "webp",
@@ -75,23 +74,17 @@ def _detectors() -> tuple[str, ...]:
 
 
 def _finds_the_face(name: str) -> str:
-    from stream_guard.detect.models import bundled_folder
+    from stream_guard.detect.canary import SAMPLE, canary_score, require_canary
+    from stream_guard.detect.presets import FLOOR
     from stream_guard.detect.registry import DETECTORS
-    from stream_guard.errors import ModelError
-    from stream_guard.sources.still import StillSource
 
-    sample = StillSource(bundled_folder("samples") / SAMPLE, view_side=640)
-    view = next(sample.items()).view  # type: ignore[union-attr]
-    detector = DETECTORS[name](0.1)
+    with libraries_required():
+        detector = DETECTORS[name](FLOOR)
     try:
-        best = max((face.score for face in detector.detect(view)), default=0.0)
+        require_canary(detector)
+        return f"finds the face in {SAMPLE} with score {canary_score(detector):.2f}"
     finally:
         detector.close()
-    if best < 0.5:
-        raise ModelError(
-            f"it does not find the face in {SAMPLE} (best score {best:.2f}); install stream-guard again"
-        )
-    return f"finds the face in {SAMPLE} with score {best:.2f}"
 
 
 def _encoders() -> str:

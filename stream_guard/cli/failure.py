@@ -44,6 +44,10 @@ def explain(error: BaseException) -> tuple[str, ExitCode]:
                 else ""
             )
             return error.format_message().rstrip(".") + help_, ExitCode.USAGE
+        case ModuleNotFoundError():
+            return f"the Python package {error.name} is missing; install stream-guard again with pip", (
+                ExitCode.INTERNAL
+            )
         case MemoryError():
             return "there is not enough memory; lower --lag-s or --lag-memory-mb, or use a smaller picture", (
                 ExitCode.INTERNAL
