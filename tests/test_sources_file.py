@@ -241,9 +241,11 @@ def test_protected_and_damaged_files(footage: Path) -> None:
     ("name", "kind"),
     [
         ("anim.apng", "video"), ("anim.gif", "video"), ("pil_hopper.gif", "still"), ("rot90.mp4", "video"),
-        ("exif_orient_6.jpg", "still"), ("avif.avif", "still"), ("heic.heic", "still"), ("rgb16.png", "still"),
+        ("exif_orient_6.jpg", "still"), ("avif.avif", "still"), ("heic.heic", "still"),
+        ("rgb16.png", "still"),
         ("lzw.tif", "still"), ("alpha50.webp", "still"), ("pil_16bit.cropped.jp2", "still"),
-        ("fate_wrong_ext_is_ts.mp4", "video"), ("pil_dispose_bgnd.gif", "video"), ("raw_annexb.264", "video"),
+        ("fate_wrong_ext_is_ts.mp4", "video"), ("pil_dispose_bgnd.gif", "video"),
+        ("raw_annexb.264", "video"),
     ],
 )  # fmt: skip
 def test_kinds_are_told_by_content(footage: Path, name: str, kind: str) -> None:

@@ -37,7 +37,10 @@ class _Container:
 
 
 _EXACT = {"avoid_negative_ts": "disabled"}  # time stamps as they are; sound may start below 0
-_KILLABLE = _EXACT | {"movflags": "hybrid_fragmented+frag_keyframe", "flush_packets": "1"}  # readable up to where it was cut off
+_KILLABLE = _EXACT | {
+    "movflags": "hybrid_fragmented+frag_keyframe",
+    "flush_packets": "1",
+}  # readable up to where it was cut off
 _ISO = ("h264", "hevc", "av1", "mpeg4")
 _MP4 = _Container("mp4", (*_ISO, "vp9"), turns=True, options=_KILLABLE)
 CONTAINERS = {

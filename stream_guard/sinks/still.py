@@ -101,8 +101,9 @@ class StillSink:
         if pixels.dtype == np.uint16:
             self.notes.append(f"16 bits a colour reduced to 8: {self._format} holds no more")
             pixels = (pixels >> 8).astype(np.uint8)
-        if self._format == "JPEG" and pixels.shape[2] in (2, 4):
-            self.notes.append("transparency laid on white: JPEG holds none")
+        if self._format in ("JPEG", "BMP") and pixels.shape[2] in (2, 4):
+            if pixels[:, :, -1].min() < 255:
+                self.notes.append(f"transparency laid on white: {self._format} holds none")
             pixels = _on_white(pixels)
         out = io.BytesIO()
         try:

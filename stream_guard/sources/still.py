@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 from collections.abc import Iterator
@@ -75,29 +76,29 @@ class StillSource:
         self.warnings: list[str] = []
         self._view_side, self._max_upscale = view_side, max_upscale
         require_file(path)
-        head = _head(path, 32)
-        if head[4:8] == b"ftyp" and head[8:12] not in (b"avif", b"avis"):
+        data = _read(path)
+        if data[4:8] == b"ftyp" and data[8:12] not in (b"avif", b"avis"):
             self._pixels, facts, dropped = _from_heif(path)
         else:
-            self._pixels, facts, dropped = self._from_pillow(path)
+            self._pixels, facts, dropped = self._from_pillow(path, data)
         height, width = self._pixels.shape[:2]
         self.media = Media(
             name=str(path), path=path, container=facts.format.lower(), width=width, height=height, fps=0.0,
             frame_count=1, dropped=tuple(dropped), handle=facts,
         )  # fmt: skip
 
-    def _from_pillow(self, path: Path) -> tuple[NDArray[Any], StillFacts, list[str]]:
-        image = _opened(path)
+    def _from_pillow(self, path: Path, data: bytes) -> tuple[NDArray[Any], StillFacts, list[str]]:
+        image = _opened(path, data)
         refuse_bomb(image.width, image.height, MAX_STILL_PIXELS, str(path))
         if image.format == "WEBP" and image.n_frames > 1:
             raise InputError(
                 f"{path} is an animated WebP, which cannot be read; save it as GIF or MP4 first."
             )
-        facts = _facts(image)
-        if _is_deep(image, path):
-            pixels = _deep_pixels(path)
+        facts = _facts(image, data)
+        if _is_deep(image, data):
+            pixels = _deep_pixels(path, data)
         else:
-            image, pixels, whole = _loaded(image, path)
+            image, pixels, whole = _loaded(image, path, data)
             if not whole:
                 self.warnings.append("the picture is damaged or cut off: what could be decoded is kept")
         orientation = _ORIENTATIONS.get(_exif_orientation(image), Orientation())
@@ -108,16 +109,18 @@ class StillSource:
         yield frame_of(self._pixels, self._view_side, self._max_upscale, damaged=bool(self.warnings))
 
 
-def _head(path: Path, size: int) -> bytes:
-    with path.open("rb") as file:
-        return file.read(size)
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, MemoryError) as exc:
+        raise InputError(f"{path} cannot be read: {exc}.") from exc
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path, data: bytes) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of size and odd EXIF; both are judged here
-            return Image.open(path, formats=FORMATS)
+            return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as exc:
         limit = f"{MAX_STILL_PIXELS / 1e6:.0f} million pixels"
         raise InputError(f"{path} is larger than {limit}, which is refused as unsafe.") from exc
@@ -129,7 +132,7 @@ def _opened(path: Path) -> Any:
         raise InputError(f"{path} cannot be read as a picture: {exc}.") from exc
 
 
-def _loaded(image: Any, path: Path) -> tuple[Any, NDArray[Any], bool]:
+def _loaded(image: Any, path: Path, data: bytes) -> tuple[Any, NDArray[Any], bool]:
     """Return the picture, its pixels as (h, w, 1 to 4), and whether the file was complete."""
     try:
         return image, _array(image), True
@@ -139,7 +142,7 @@ def _loaded(image: Any, path: Path) -> tuple[Any, NDArray[Any], bool]:
         before = ImageFile.LOAD_TRUNCATED_IMAGES
         ImageFile.LOAD_TRUNCATED_IMAGES = True
         try:
-            image = _opened(path)
+            image = _opened(path, data)
             return image, _array(image), False
         except (OSError, ValueError, SyntaxError, struct.error) as exc:
             raise InputError(f"{path} is a damaged picture: {exc}.") from exc
@@ -168,19 +171,18 @@ def _mode(image: Any) -> str:
     return "RGBA" if transparent else "RGB"
 
 
-def _is_deep(image: Any, path: Path) -> bool:
+def _is_deep(image: Any, data: bytes) -> bool:
     """Tell whether colours have 16 bits, which Pillow would cut to 8."""
     if image.format == "PNG":
-        head = _head(path, 26)
-        return len(head) == 26 and head[24] == 16
+        return len(data) > 24 and data[24] == 16
     if image.format == "TIFF":
         return image.mode in ("RGB", "RGBA") and 16 in image.tag_v2.get(258, ())
     return False
 
 
-def _deep_pixels(path: Path) -> NDArray[Any]:
+def _deep_pixels(path: Path, data: bytes) -> NDArray[Any]:
     try:
-        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as exc:
         raise InputError(f"{path} is a damaged picture.") from exc
     if pixels is None:
@@ -198,23 +200,17 @@ def _exif_orientation(image: Any) -> int:
         return 1
 
 
-def _facts(image: Any) -> StillFacts:
+def _facts(image: Any, data: bytes) -> StillFacts:
     jpeg = image.format in ("JPEG", "MPO")
+    lossless = b"VP8L" in data[: 1 << 16] if image.format == "WEBP" else not jpeg and image.format != "AVIF"
     reusable = jpeg and image.mode in ("L", "RGB")
     profile = image.info.get("icc_profile") if image.mode != "CMYK" else None  # it describes inks, not RGB
     return StillFacts(
         format="JPEG" if jpeg else str(image.format), icc=profile or None,
         quantization=dict(image.quantization) if reusable else None,
         subsampling=JpegImagePlugin.get_sampling(image) if jpeg else -1,
-        lossless=image.format != "AVIF" and not jpeg and not _is_lossy_webp(image),
+        lossless=lossless,
     )  # fmt: skip
-
-
-def _is_lossy_webp(image: Any) -> bool:
-    if image.format != "WEBP":
-        return False
-    with Path(image.filename).open("rb") as file:
-        return b"VP8L" not in file.read(1 << 16)
 
 
 def _dropped(image: Any) -> list[str]:
@@ -222,7 +218,7 @@ def _dropped(image: Any) -> list[str]:
     try:
         exif = image.getexif()
         phrases += ["EXIF data"] if set(exif) - _TIFF_STRUCTURE and "EXIF data" not in phrases else []
-        phrases += ["GPS position"] if exif.get_ifd(_GPS) else []
+        phrases += ["GPS position"] if _GPS in exif or exif.get_ifd(_GPS) else []
         phrases += [f"text: {key}" for key in getattr(image, "text", {}) or {}]
     except (OSError, ValueError, TypeError, SyntaxError, struct.error):
         phrases.append("unreadable EXIF data")
