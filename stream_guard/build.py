@@ -9,7 +9,7 @@ import secrets
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+import stream_guard
 from stream_guard import native
 from stream_guard import plan as plans
 from stream_guard.detect.models import read_manifest
@@ -52,7 +53,7 @@ _BYTES_A_PIXEL: Final = 2.0
 """Of a decoded frame: 1.5 for 8 bits at 4:2:0, 3 for 10 bits."""
 _UNKNOWN_FPS: Final = 25.0
 _PACKAGES: Final = (
-    "stream-guard", "av", "mediapipe", "numpy", "onnxruntime", "opencv-contrib-python", "pillow", "scipy"
+    "av", "mediapipe", "numpy", "onnxruntime", "opencv-contrib-python", "pillow", "scipy"
 )  # fmt: skip
 
 
@@ -362,13 +363,7 @@ def _about(media: Media) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # a checkout on the path, not installed
-            found[package] = "not installed as a package"
-    return found
+    return {"stream-guard": stream_guard.__version__, **{package: version(package) for package in _PACKAGES}}
 
 
 def _models() -> tuple[dict[str, str], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,11 @@ def test_the_functions_outlive_an_import_of_the_subpackages() -> None:
         "assert mask.Margins and callable(stream_guard.redact)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_version_is_the_packages() -> None:
+    project = tomllib.loads((SAMPLES.parent / "pyproject.toml").read_text())["project"]
+    assert stream_guard.__version__ == project["version"]
 
 
 def test_names_that_do_not_exist_are_an_attribute_error() -> None:
