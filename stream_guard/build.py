@@ -51,6 +51,8 @@ from stream_guard.track.smoother import FixedLagSmoother, Tracking
 
 _BYTES_A_PIXEL: Final = 2.0
 """Of a decoded frame: 1.5 for 8 bits at 4:2:0, 3 for 10 bits."""
+_GREY_BYTES: Final = 640 * 640
+"""Of the small grey copy that waits with each frame, at most."""
 _UNKNOWN_FPS: Final = 25.0
 _PACKAGES: Final = (
     "av", "mediapipe", "numpy", "onnxruntime", "opencv-contrib-python", "pillow", "scipy"
@@ -251,7 +253,8 @@ class Guard:
         return math.ceil(self.settings.track.lag_s * (media.fps or _UNKNOWN_FPS))
 
     def _affordable_lag(self, media: Media) -> int:
-        return int(self.settings.limits.lag_memory_mb * 1e6 / (media.width * media.height * _BYTES_A_PIXEL))
+        frame_bytes = media.width * media.height * _BYTES_A_PIXEL + _GREY_BYTES
+        return int(self.settings.limits.lag_memory_mb * 1e6 / frame_bytes)
 
     def _lag_note(self, media: Media) -> list[str]:
         lag = self._lag(media)

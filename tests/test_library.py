@@ -108,3 +108,11 @@ def test_the_version_is_the_packages() -> None:
 def test_names_that_do_not_exist_are_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="nonsense"):
         _ = stream_guard.nonsense
+
+
+def test_large_pictures_are_held_back_for_a_shorter_time(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    report = stream_guard.redact(
+        SAMPLES / "walk.mp4", out, lag_memory_mb=16, encoder_preset="ultrafast", **FAST
+    )
+    assert report.notes == ("18 frames were held back instead of 38: limits.lag_memory_mb allows no more",)
