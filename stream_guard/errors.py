@@ -53,7 +53,7 @@ class PipelineError(StreamGuardError):
     """A stage broke its contract (a frame lost, repeated or out of order); the output is discarded."""
 
 
-class Stopped(StreamGuardError):
+class Stopped(StreamGuardError):  # noqa: N818 - being stopped is no error of anybody
     """The run was stopped on request; the output is discarded."""
 
     exit_code = ExitCode.STOPPED

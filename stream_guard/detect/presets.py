@@ -12,7 +12,7 @@ from stream_guard.detect.passes import Pass
 from stream_guard.detect.registry import DETECTORS, members
 from stream_guard.model.ports import Detector
 
-FLOOR: Final = 0.1
+FLOOR: Final = 0.05
 """Detections under this score are noise; those between it and the user's confidence keep a track alive."""
 _MAIN: Final = "yunet"
 _TURNED_EXPONENT: Final = 2.0
@@ -26,15 +26,17 @@ class Preset:
     """Long side of the picture that the detectors get."""
     max_upscale: float
     """How far smaller sources are enlarged towards that."""
+    turns: tuple[int, ...]
+    """Quarter turns of the further passes on the turned picture."""
     turned_side: int
-    """Long side for the passes on the turned picture; 0 for none."""
+    """Long side of the turned picture."""
     cadence: Cadence
 
 
 PRESETS: Final[Mapping[str, Preset]] = {
-    "fast": Preset(960, 1.0, 0, Cadence(look_s=0.1, second_look_s=0.5, grey_side=480)),
-    "balanced": Preset(1280, 2.0, 640, Cadence(look_s=0.06, second_look_s=0.2, grey_side=640)),
-    "thorough": Preset(1920, 3.0, 960, Cadence(look_s=0.0, second_look_s=0.08, grey_side=640)),
+    "fast": Preset(960, 1.0, (), 640, Cadence(look_s=0.1, second_look_s=0.5, grey_side=480)),
+    "balanced": Preset(1280, 2.0, (1, 3), 640, Cadence(look_s=0.06, second_look_s=0.2, grey_side=640)),
+    "thorough": Preset(1920, 3.0, (1, 3, 2), 960, Cadence(look_s=0.0, second_look_s=0.08, grey_side=640)),
 }
 
 
@@ -69,8 +71,7 @@ class Detectors:
             return CadenceObserver(others, (), (), preset.cadence)
         turned = [
             Pass(yunet, side=preset.turned_side, quarter_turns=turns, exponent=_TURNED_EXPONENT)
-            for turns in (1, 3, 2)
-            if preset.turned_side
+            for turns in preset.turns
         ]
         contrast = Pass(yunet, raise_contrast=True)
         # MediaPipe between the turned passes, so that it gets every second turn

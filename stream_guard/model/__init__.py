@@ -1,1 +1,1 @@
-"""Data and ports: what flows through stream_guard and the protocols its parts fulfil. Imports numpy and errors only."""
+"""Data and ports: what flows through, and the protocols of the parts. Imports numpy and errors only."""

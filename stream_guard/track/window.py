@@ -49,7 +49,7 @@ class Slot:
 
 
 class Window:
-    """The last frames in order: `lag` open ones, and the few closed ones that a region still reaches back to."""
+    """The last frames in order: `lag` open ones, and the few closed ones that a region reaches back to."""
 
     def __init__(self, lag: int) -> None:
         self.lag = lag
