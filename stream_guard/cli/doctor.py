@@ -11,13 +11,15 @@ import click
 
 import stream_guard
 from stream_guard.cli.failure import explain
-from stream_guard.errors import ExitCode
+from stream_guard.errors import ExitCode, InputError
 from stream_guard.native import libraries_required
 
 _DECODERS: Final = (
     "h264", "hevc", "av1", "vp8", "vp9", "mpeg2video", "mpeg4", "mjpeg", "prores", "wmv3", "vc1",
     "gif", "apng", "webp",
 )  # fmt: skip
+
+_SAMPLES: Final = ("walk.mp4", "street.png", "portrait.jpg")
 
 
 @click.command(short_help="Check that every part works on this machine.")
@@ -28,7 +30,7 @@ def doctor() -> ExitCode:
     )
     good = [_check("system libraries", _libraries)]
     if good[0]:
-        good.append(_check("model files", _models))
+        good += [_check("model files", _models), _check("samples to try", _samples)]
         good += [_check(f"detector {name}", partial(_finds_the_face, name)) for name in _detectors()]
         good += [_check("video encoders", _encoders), _check("video decoders", _decoders)]
     click.echo("everything works" if all(good) else "something is missing: see the lines marked FAILED")
@@ -65,6 +67,16 @@ def _models() -> str:
     for name in names:
         load_verified(name)
     return f"{len(names)} verified by SHA-256"
+
+
+def _samples() -> str:
+    from stream_guard.detect.models import bundled_folder
+
+    folder = bundled_folder("samples")
+    missing = [name for name in _SAMPLES if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"{folder} lacks {', '.join(missing)}; install stream-guard again")
+    return f"{', '.join(_SAMPLES)} in {folder}"
 
 
 def _detectors() -> tuple[str, ...]:
