@@ -88,17 +88,16 @@ class Line:
         The thread that ran a generator also closes it, so a container is closed by the thread that read it.
         """
         mailbox: Mailbox[T] = Mailbox(capacity)
-        thread = threading.Thread(target=_run, args=(items, mailbox), name=name, daemon=True)
+        thread = threading.Thread(target=_run, args=(iter(items), mailbox), name=name, daemon=True)
         self._mailboxes.append(mailbox)  # type: ignore[arg-type]
         self._threads.append(thread)
         thread.start()
         return iter(mailbox)
 
 
-def _run(items: Iterable[T], mailbox: Mailbox[T]) -> None:
-    iterator = iter(items)
+def _run(items: Iterator[T], mailbox: Mailbox[T]) -> None:
     try:
-        for item in iterator:
+        for item in items:
             mailbox.put(item)
             del item
     except _Closed:
@@ -108,5 +107,5 @@ def _run(items: Iterable[T], mailbox: Mailbox[T]) -> None:
     else:
         mailbox.end()
     finally:
-        if isinstance(iterator, Generator):
-            iterator.close()
+        if isinstance(items, Generator):
+            items.close()
