@@ -103,7 +103,8 @@ def test_a_generator_is_closed_by_the_thread_that_ran_it(early: bool) -> None:
             closed_by.append(threading.current_thread().name)
 
     with Line() as line:
-        items = line.stage(source(), name="reader", capacity=2)
+        generator = source()  # referred to until the end, so that it is closed and not just forgotten
+        items = line.stage(generator, name="reader", capacity=2)
         next(items)
         if not early:
             list(items)
@@ -152,6 +153,18 @@ class _Stream:
                 yield packet(str(i))
         finally:
             self.closed = True
+
+
+def test_the_observer_learns_which_frame_is_the_last() -> None:
+    class Noting(Knowing):
+        def observe(self, frame: Any) -> Observation:
+            if frame.last:
+                marked.append(frame.stamp.index)
+            return super().observe(frame)
+
+    marked: list[int] = []
+    _run(_Stream(), lambda item: None, observer=Noting())
+    assert marked == [39]
 
 
 class _FailingObserver(Knowing):

@@ -13,6 +13,10 @@ from stream_guard.track.camera import STILL, Placement, camera_step
 REACH: Final = 2
 """A region takes in the boxes of its track up to so many frames before and after."""
 
+MAX_ZOOM: Final = 1e6
+"""Beyond it the camera is taken to stand still: after minutes of walking forward the steady world would be
+so small that boxes come back from it pixels away from where they were."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -114,7 +118,10 @@ def _next_slot(newest: Slot, observation: Observation) -> Slot:
     if observation.scene_start:
         return Slot(observation, clock_s, placement=newest.placement)
     step = camera_step(before.grey, observation.grey, observation.width, observation.height)
-    return Slot(observation, clock_s, placement=newest.placement.then(step))
+    placement = newest.placement.then(step)
+    if not 1 / MAX_ZOOM <= placement.scale <= MAX_ZOOM:
+        placement = newest.placement
+    return Slot(observation, clock_s, placement)
 
 
 def _enclosing(track: int, slots: list[Slot]) -> Box:
