@@ -49,11 +49,11 @@ def background() -> Rgb:
     """Return a texture with detail of 4 to 64 pixels, wider than the picture by the pan."""
     random = np.random.default_rng(1)
     width, height = WIDTH + 200, HEIGHT
-    total = np.full((height, width, 3), 110, np.float32)
+    grey = np.full((height, width), 110, np.float32)
     for cell in (4, 8, 16, 32, 64):
-        noise = random.normal(0, 9, (height // cell + 2, width // cell + 2, 3)).astype(np.float32)
-        total += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(np.clip(total, 0, 255), np.uint8)
+        noise = random.normal(0, 9, (height // cell + 2, width // cell + 2)).astype(np.float32)
+        grey += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(grey[..., None] * np.array([1.0, 0.93, 0.84]), 0, 255), np.uint8)
 
 
 def scene(world: Rgb, portrait: Rgb, time_s: float) -> Rgb:
