@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stream_guard.model.frame import Stamp
 from stream_guard.model.geometry import Box
-from stream_guard.model.verdict import Detection, Observation, Origin, Seen
+from stream_guard.model.verdict import Cover, Detection, Observation, Origin, Seen
 from stream_guard.track.camera import STILL, Placement, camera_step
 from stream_guard.track.motion import follow
 from stream_guard.track.smoother import FixedLagSmoother
@@ -130,7 +130,7 @@ def _observed(index: int, grey: Grey, face: Box | None) -> Observation:
 def test_a_face_that_is_not_detected_stays_covered_while_the_camera_shakes() -> None:
     smoother = FixedLagSmoother(38)
     scenes = _shaking(40)
-    found = []
+    found: list[Cover] = []
     for i, (grey, face) in enumerate(scenes):
         found += smoother.push(_observed(i, grey, face if i < 5 or i >= 30 else None))
     found += smoother.flush()

@@ -179,6 +179,13 @@ def test_frames_that_the_cadence_skipped_are_covered_along_the_way() -> None:
         assert _covered([cover], FACE.moved(3 * i, 0)) == [i]
 
 
+def test_a_face_that_sets_off_between_two_looks_is_covered_along_the_way() -> None:
+    skipped = [replace(seen(i), sight=Between()) for i in range(7, 12)]
+    found = covers([*_steady(0, 6), *skipped, seen(12, (FACE.moved(24, 0), SURE))])
+    for i in range(7, 12):
+        assert _covered([found[i]], FACE.moved(4 * (i - 6), 0)) == [i]
+
+
 def test_a_frame_that_could_not_be_judged_is_covered_whole_and_the_face_goes_on() -> None:
     observations = [*_steady(0, 10), *(unseen(i) for i in range(11, 15)), *_steady(15, 20)]
     found = covers(observations)

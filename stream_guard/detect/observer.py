@@ -46,6 +46,8 @@ class CadenceObserver:
         self._turn = itertools.cycle(further)
         self._helpful: Pass | None = None
         self._scenes = SceneChanges()
+        self._time_s = 0.0
+        self._now_s = 0.0
         self._looked_s: float | None = None
         self._looked_further_s: float | None = None
 
@@ -55,7 +57,7 @@ class CadenceObserver:
             return Observation(frame.stamp, *size, Unseen("the frame came without a picture to look at"))
         grey = _grey(frame.view.rgb, self._cadence.grey_side)
         scene_start = self._scenes.starts_at(grey)
-        now = frame.stamp.time_s
+        now = self._clock(frame.stamp.time_s)
         everything = scene_start or self._looked_s is None
         if everything or frame.last or frame.damaged or _is_due(self._looked_s, now, self._cadence.look_s):
             sight = self._sight(frame.view, self._choose(now, everything, has_low_contrast(grey)))
@@ -66,6 +68,13 @@ class CadenceObserver:
 
     def close(self) -> None:
         """Nothing is held but the last small grey copy."""
+
+    def _clock(self, time_s: float) -> float:
+        """Return a time that goes on where the stream's clock stands still, and leaps where it goes back."""
+        step_s = time_s - self._time_s
+        self._time_s = time_s
+        self._now_s += max(step_s, _LEAST_STEP_S) if step_s >= 0 else _LEAP_S
+        return self._now_s
 
     def _choose(self, now: float, everything: bool, low_contrast: bool) -> list[Pass]:
         passes = list(self._main)
@@ -98,6 +107,10 @@ class CadenceObserver:
         return Seen(tuple(faces))
 
 
+_LEAST_STEP_S = 1 / 240
+_LEAP_S = 1.0
+"""Longer than any cadence: after a jump of the clock it looks at once."""
+
 _HELPFUL_SCORE = 0.3
 """A further pass that finds a face of this score which the main ones missed looks again next time."""
 
@@ -117,8 +130,7 @@ def distinct(faces: Iterable[Detection]) -> list[Detection]:
 
 
 def _is_due(last_s: float | None, now: float, every_s: float) -> bool:
-    # a clock that runs backwards has jumped: look
-    return last_s is None or now < last_s or now - last_s >= every_s - 1e-6
+    return last_s is None or now - last_s >= every_s - 1e-6
 
 
 def _in_frame(face: Detection, view: View) -> Detection:

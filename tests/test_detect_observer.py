@@ -1,0 +1,274 @@
+"""When the observer looks, who looks, and what becomes of a look that failed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stream_guard.detect.canary import FACE
+from stream_guard.detect.observer import Cadence, CadenceObserver, distinct
+from stream_guard.detect.passes import Pass
+from stream_guard.detect.presets import FLOOR
+from stream_guard.detect.scene import SceneChanges
+from stream_guard.detect.yunet import YuNet
+from stream_guard.model.frame import Frame, Stamp, View
+from stream_guard.model.geometry import Box
+from stream_guard.model.picture import Picture
+from stream_guard.model.verdict import Between, Detection, Observation, Seen, Sight, Unseen
+from tests.pictures import Grey, seen_from, texture
+from tests.test_detect_contract import portrait
+
+Rgb = NDArray[np.uint8]
+FPS = 25
+CADENCE = Cadence(look_s=0.12, second_look_s=0.4, grey_side=160)
+"""Every third frame, and a further pass with every tenth."""
+WORLD = texture(640, 360, seed=8)
+
+
+def rgb(grey: Grey) -> Rgb:
+    return np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2))
+
+
+STILL = rgb(seen_from(WORLD, 320, 180, 0, 0))
+ELSEWHERE = rgb(np.asarray(255 - seen_from(texture(640, 360, seed=9), 320, 180, 0, 0) // 4, np.uint8))
+
+
+def frame(index: int, picture: Rgb | None = STILL, time_s: float | None = None, scale: float = 1.0) -> Frame:
+    shown = None if picture is None else View(picture, scale, scale)
+    height, width = (0, 0) if picture is None else picture.shape[:2]
+    size = round(width * scale), round(height * scale)
+    stamp = Stamp(0, index, index / FPS if time_s is None else time_s)
+    return Frame(stamp, Picture(*size, (), full_range=True), shown)
+
+
+@dataclass(eq=False)
+class Scripted:
+    """A detector that answers as it is told, and counts how often it was asked."""
+
+    answer: Callable[[View], Sequence[Detection]] = lambda view: ()
+    name: str = "scripted"
+    asked: int = 0
+
+    def detect(self, view: View) -> Sequence[Detection]:
+        self.asked += 1
+        return self.answer(view)
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Bench:
+    """An observer with one detector for each kind of pass."""
+
+    main: Scripted = field(default_factory=Scripted)
+    further: tuple[Scripted, ...] = field(default_factory=lambda: (Scripted(), Scripted()))
+    contrast: Scripted = field(default_factory=Scripted)
+    cadence: Cadence = CADENCE
+
+    def __post_init__(self) -> None:
+        self.observer = CadenceObserver(
+            [Pass(self.main)], [Pass(f) for f in self.further], [Pass(self.contrast)], self.cadence
+        )
+
+    def looks(self, frames: Sequence[Frame]) -> list[int]:
+        """Return the frames that were looked at."""
+        found = [self.observer.observe(f) for f in frames]
+        return [o.stamp.index for o in found if not isinstance(o.sight, Between)]
+
+
+def test_it_looks_on_a_cadence() -> None:
+    bench = Bench()
+    assert bench.looks([frame(i) for i in range(10)]) == [0, 3, 6, 9]
+    assert bench.main.asked == 4
+
+
+def test_a_cadence_of_nought_is_every_frame() -> None:
+    assert Bench(cadence=replace(CADENCE, look_s=0)).looks([frame(i) for i in range(5)]) == list(range(5))
+
+
+def test_it_looks_at_the_last_frame() -> None:
+    frames = [frame(i) for i in range(5)]
+    assert Bench().looks([*frames[:4], replace(frames[4], last=True)]) == [0, 3, 4]
+
+
+def test_it_looks_at_damaged_frames() -> None:
+    frames = [replace(frame(i), damaged=i in (1, 2, 5)) for i in range(7)]
+    assert Bench().looks(frames) == [0, 1, 2, 5]
+
+
+def test_it_looks_where_a_scene_starts_with_all_it_has() -> None:
+    bench = Bench()
+    frames = [frame(0), frame(1), frame(2, ELSEWHERE), frame(3, ELSEWHERE)]
+    found = [bench.observer.observe(f) for f in frames]
+    assert [o.scene_start for o in found] == [False, False, True, False]
+    assert [isinstance(o.sight, Seen) for o in found] == [True, False, True, False]
+    assert [f.asked for f in bench.further] == [2, 2]
+
+
+def test_the_further_passes_take_turns() -> None:
+    bench = Bench(further=(Scripted(), Scripted(), Scripted()))
+    bench.looks([frame(i) for i in range(70)])
+    asked = [f.asked for f in bench.further]
+    assert sum(asked) in range(3 + 5, 3 + 8)
+    assert max(asked) - min(asked) <= 1
+
+
+@pytest.mark.parametrize("times", [[0.0] * 40, [1e-7 * i for i in range(40)]])
+def test_a_clock_that_stands_still_does_not_close_its_eyes(times: list[float]) -> None:
+    looks = Bench().looks([frame(i, time_s=t) for i, t in enumerate(times)])
+    assert max(b - a for a, b in pairwise(looks)) <= 30
+
+
+@pytest.mark.parametrize("jump_s", [3600.0, -3600.0])
+def test_it_looks_after_a_jump_of_the_clock(jump_s: float) -> None:
+    frames = [frame(0), *(frame(i, time_s=jump_s + i / FPS) for i in range(1, 5))]
+    assert Bench().looks(frames) == [0, 1, 4]
+
+
+def test_low_contrast_brings_the_contrast_pass() -> None:
+    bench = Bench()
+    dull = np.asarray(100 + STILL // 16, np.uint8)
+    bench.looks([frame(i) for i in range(4)])
+    assert bench.contrast.asked == 0
+    bench.looks([frame(i, dull) for i in range(4, 8)])
+    assert bench.contrast.asked > 0
+
+
+def test_faces_come_back_in_frame_pixels_with_a_small_grey_copy() -> None:
+    box = Box(10, 20, 40, 60)
+    bench = Bench(main=Scripted(lambda view: [Detection(box, 0.7, "scripted")]))
+    seen = bench.observer.observe(frame(0, scale=4))
+    assert isinstance(seen.sight, Seen)
+    assert [face.box for face in seen.sight.faces] == [box.scaled(4, 4)]
+    assert (seen.width, seen.height) == (1280, 720)
+    assert seen.grey is not None
+    assert seen.grey.shape == (90, 160)
+
+
+# -- what fails -----------------------------------------------------------------------------------
+
+
+def _raising(view: View) -> Sequence[Detection]:
+    raise ValueError("out of order")
+
+
+def _one(box: Box, score: float) -> Callable[[View], Sequence[Detection]]:
+    return lambda view: [Detection(box, score, "scripted")]
+
+
+GOOD = Box(10, 10, 40, 40)
+BAD: dict[str, Callable[[View], Sequence[Detection]]] = {
+    "raises": _raising,
+    "score not a number": _one(GOOD, math.nan),
+    "score above one": _one(GOOD, 1.5),
+    "score below nought": _one(GOOD, -0.1),
+    "box not a number": _one(Box(math.nan, 0, 10, 10), 0.9),
+    "box without end": _one(Box(0, 0, math.inf, 10), 0.9),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize("who", ["main", "further"])
+def test_a_look_that_failed_is_no_look(what: str, who: str) -> None:
+    bad = Scripted(BAD[what])
+    bench = Bench(main=bad) if who == "main" else Bench(further=(bad,))
+    sight = bench.observer.observe(frame(0)).sight
+    assert isinstance(sight, Unseen)
+    assert sight.reason.startswith("scripted ")
+
+
+def test_after_a_failure_it_goes_on_looking() -> None:
+    calls = iter([_raising, *[_one(GOOD, 0.9)] * 9])
+    bench = Bench(main=Scripted(lambda view: next(calls)(view)))
+    sights = [bench.observer.observe(frame(i)).sight for i in range(4)]
+    assert isinstance(sights[0], Unseen)
+    assert isinstance(sights[3], Seen)
+
+
+def test_a_closed_detector_makes_the_frame_unseen() -> None:
+    yunet = YuNet(FLOOR)
+    yunet.close()
+    observer = CadenceObserver([Pass(yunet)], (), (), CADENCE)
+    assert isinstance(observer.observe(frame(0, portrait())).sight, Unseen)
+
+
+def test_a_frame_without_a_view_is_unseen() -> None:
+    assert isinstance(Bench().observer.observe(frame(0, None)).sight, Unseen)
+
+
+# -- several detectors ----------------------------------------------------------------------------
+
+
+def test_one_face_found_twice_is_one_and_small_ones_inside_large_ones_stay() -> None:
+    large, same, small = Box(0, 0, 100, 100), Box(4, 4, 104, 104), Box(30, 30, 60, 60)
+    faces = [Detection(large, 0.6, "a"), Detection(same, 0.8, "b"), Detection(small, 0.3, "c")]
+    assert [f.detector for f in distinct(faces)] == ["b", "c"]
+
+
+@pytest.fixture(scope="module")
+def yunet() -> Iterator[YuNet]:
+    made = YuNet(FLOOR)
+    yield made
+    made.close()
+
+
+def _faces(observation: Observation) -> int:
+    sight: Sight = observation.sight
+    return sum(f.box.iou(_UPSIDE_DOWN) > 0.5 for f in sight.faces) if isinstance(sight, Seen) else 0
+
+
+_UPSIDE_DOWN = Box(320 - FACE.x1, 320 - FACE.y1, 320 - FACE.x0, 320 - FACE.y0)
+
+
+def test_a_face_that_only_a_further_pass_sees_is_looked_for_with_every_look(yunet: YuNet) -> None:
+    upside_down = np.ascontiguousarray(np.rot90(portrait(), 2))
+    idle = [Pass(Scripted()) for _ in range(3)]
+    further = [*idle, Pass(yunet, quarter_turns=2)]
+    observer = CadenceObserver([Pass(Scripted())], further, (), CADENCE)
+    found = [observer.observe(frame(i, upside_down)) for i in range(31)]
+    assert [o.stamp.index for o in found if _faces(o)] == list(range(0, 31, 3))
+
+
+# -- scene cuts -----------------------------------------------------------------------------------
+
+
+def _starts(pictures: Sequence[Grey]) -> list[int]:
+    changes = SceneChanges()
+    return [i for i, picture in enumerate(pictures) if changes.starts_at(picture)]
+
+
+def _looking_at(x: float) -> Grey:
+    return seen_from(WORLD, 160, 90, x, 20)
+
+
+def _bright(picture: Grey) -> Grey:
+    return np.asarray(200 + picture // 6, np.uint8)
+
+
+def test_a_cut_is_noticed() -> None:
+    before, after = _looking_at(0), _bright(seen_from(texture(640, 360, seed=9), 160, 90, 0, 0))
+    assert _starts([before, before, after, after]) == [2]
+
+
+def test_the_first_picture_is_no_cut() -> None:
+    assert _starts([_looking_at(0)]) == []
+
+
+def test_a_pan_is_no_cut() -> None:
+    assert _starts([_looking_at(12 * i) for i in range(30)]) == []
+
+
+def test_a_flash_starts_a_scene_and_so_does_its_end() -> None:
+    still = _looking_at(0)
+    assert _starts([still, still, _bright(still), still, still]) == [2, 3]
+
+
+def test_a_slow_fade_is_no_cut() -> None:
+    still = _looking_at(0).astype(np.float32)
+    assert _starts([np.asarray(still * (1 - i / 20), np.uint8) for i in range(21)]) == []
