@@ -68,7 +68,7 @@ def _require_step(step: Placement, truth: Placement, side: int = 1) -> None:
     assert _error_px(step.to_frame(corners), truth.to_frame(corners)) <= side
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(dx=st.floats(-12, 12), dy=st.floats(-12, 12))
 def test_camera_shake_is_measured_within_a_pixel(dx: float, dy: float) -> None:
     step = camera_step(_background(0, 0), _background(dx, dy), WIDTH, HEIGHT)
