@@ -18,6 +18,7 @@ from stream_guard.model.verdict import Between, Cover, Detection, Observation, O
 from stream_guard.track.association import assign
 from stream_guard.track.replay import Replay
 from stream_guard.track.smoother import FixedLagSmoother, Tracking
+from stream_guard.track.window import REACH
 
 WIDTH, HEIGHT, FPS = 160, 120, 25
 RULES = Tracking()
@@ -216,8 +217,9 @@ def test_a_false_cut_takes_no_cover_away() -> None:
 
 def test_a_region_takes_in_its_neighbours() -> None:
     found = covers([seen(i, (FACE.moved(4 * i, 0), SURE)) for i in range(12)])
-    for i in range(2, 10):
-        for k in range(i - 2, i + 3):
+    assert REACH >= 1
+    for i in range(REACH, 12 - REACH):
+        for k in range(i - REACH, i + REACH + 1):
             assert _covered([found[i]], FACE.moved(4 * k, 0)) == [i]
 
 
