@@ -56,7 +56,7 @@ class Track(_Section):
         default=1.0, ge=0, le=30, description="Seconds that a face stays covered after it was last detected."
     )
     lag_s: float = Field(
-        default=1.5,
+        default=2.0,
         ge=0,
         le=10,
         description="Seconds of video held back, so that a face is covered before it is first found.",

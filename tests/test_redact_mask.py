@@ -227,7 +227,7 @@ def test_the_mask_has_the_margins_that_protect() -> None:
     assert mask.box == Box(75, 46, 225, 250)
     assert mask.radius_px == 25
     small = mask_of(Box(10, 10, 18, 18), Margins()).box
-    assert (small.w, small.h) == (24, 24)
+    assert (small.w, small.h) == (16, 16)
 
 
 @given(face_boxes, st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 0.5))

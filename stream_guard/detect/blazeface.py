@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from stream_guard.detect.models import load_verified
@@ -13,38 +14,49 @@ from stream_guard.model.verdict import Detection
 SHORT_RANGE: Final = "face_detection_short_range.tflite"
 FULL_RANGE: Final = "face_detection_full_range_sparse.tflite"
 
-_NOISE: Final = 0.375
-"""BlazeFace scores fabric and foliage up to about 0.5; (s - 0.375) / 0.625 brings that to YuNet's 0.2."""
 _SIDE: Final = 0.04
+"""BlazeFace's box is wider than the face on either side, by this share of its width."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What differs between the two models, found on 88 portraits beside YuNet and on faceless footage."""
+
+    name: str
+    file: str
+    top: float
+    """Share of the box's height to add above: the box starts at the brow."""
+    noise: float
+    """The score of fabric, foliage and printed skulls; (s - noise) / (1 - noise) is what counts."""
+
+
+_SHORT: Final = _Kind("mediapipe-short", SHORT_RANGE, top=0.2, noise=0.6)
+_FULL: Final = _Kind("mediapipe-full", FULL_RANGE, top=0.12, noise=0.375)
 
 
 class BlazeFace:
     """Finds faces of a tenth of the view's height and more, also turned by up to 90 degrees."""
 
-    def __init__(self, name: str, file: str, floor: float, top: float) -> None:
-        """Load a model.
-
-        `top` is the share of the box's height to add above: BlazeFace's box starts at the brow and is wider
-        than the face. Against YuNet on 88 portraits its sides lie 0.06 w outside, its top 0.12 to 0.2 h low.
-        """
+    def __init__(self, kind: _Kind, floor: float) -> None:
+        """Load a model; detections scoring under `floor` are not reported."""
         from mediapipe.tasks.python import BaseOptions, vision  # 0.6 s, so not before it is needed
 
-        self.name = name
-        self._top = top
+        self.name = kind.name
+        self._kind = kind
         self._detector: Any = vision.FaceDetector.create_from_options(
             vision.FaceDetectorOptions(
-                base_options=BaseOptions(model_asset_buffer=load_verified(file)),
-                min_detection_confidence=_NOISE + floor * (1 - _NOISE),
+                base_options=BaseOptions(model_asset_buffer=load_verified(kind.file)),
+                min_detection_confidence=kind.noise + floor * (1 - kind.noise),
             )
         )
 
     @classmethod
     def short_range(cls, floor: float) -> BlazeFace:
-        return cls("mediapipe-short", SHORT_RANGE, floor, top=0.2)
+        return cls(_SHORT, floor)
 
     @classmethod
     def full_range(cls, floor: float) -> BlazeFace:
-        return cls("mediapipe-full", FULL_RANGE, floor, top=0.12)
+        return cls(_FULL, floor)
 
     def detect(self, view: View) -> Sequence[Detection]:
         import mediapipe
@@ -58,9 +70,9 @@ class BlazeFace:
     def _detection(self, found: Any) -> Detection:
         b = found.bounding_box
         raw = Box(b.origin_x, b.origin_y, b.origin_x + b.width, b.origin_y + b.height)
-        box = raw.grown(-_SIDE * raw.w, self._top * raw.h, -_SIDE * raw.w, 0)
-        score = (found.categories[0].score - _NOISE) / (1 - _NOISE)
-        return Detection(box, score, self.name)
+        box = raw.grown(-_SIDE * raw.w, self._kind.top * raw.h, -_SIDE * raw.w, 0)
+        noise = self._kind.noise
+        return Detection(box, (found.categories[0].score - noise) / (1 - noise), self.name)
 
     def close(self) -> None:
         if self._detector is not None:

@@ -14,7 +14,7 @@ from stream_guard.model.geometry import Box
 from stream_guard.model.ports import Detector
 from stream_guard.model.verdict import Detection
 
-_LOW_SPREAD: Final = 90
+_LOW_SPREAD: Final = 60
 """Grey levels between the darkest and the brightest twentieth, under which a picture has low contrast."""
 
 

@@ -12,10 +12,12 @@ from stream_guard.detect.passes import Pass
 from stream_guard.detect.registry import DETECTORS, members
 from stream_guard.model.ports import Detector
 
-FLOOR: Final = 0.05
+FLOOR: Final = 0.03
 """Detections under this score are noise; those between it and the user's confidence keep a track alive."""
 _MAIN: Final = "yunet"
 _TURNED_EXPONENT: Final = 2.0
+_CONTRAST_EXPONENT: Final = 0.3
+"""Faces in the dark score low even with their contrast raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,9 @@ class Detectors:
             Pass(yunet, side=preset.turned_side, quarter_turns=turns, exponent=_TURNED_EXPONENT)
             for turns in preset.turns
         ]
-        contrast = Pass(yunet, raise_contrast=True)
-        # MediaPipe between the turned passes, so that it gets every second turn
-        further = [p for pair in zip(turned, others * 2, strict=False) for p in pair] or others
+        half = preset.view_side // 2
+        contrast = Pass(yunet, side=half, raise_contrast=True, exponent=_CONTRAST_EXPONENT)
+        further = [*others, *turned]
         return CadenceObserver([Pass(yunet)], further, [contrast], preset.cadence)
 
     def close(self) -> None:

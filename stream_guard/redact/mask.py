@@ -31,7 +31,8 @@ class Margins:
     above: float = 0.45
     below: float = 0.25
     radius: float = 0.25
-    least_px: float = 24
+    least_px: float = 16
+    """A face of 8 px gets a mask of twice its size; 24 px hid no more and cost 3 % of a crowd picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ def mask_of(face: Box, margins: Margins) -> Mask:
     safe = min(max(face.x0 - box.x0, face.y0 - box.y0), max(face.x0 - box.x0, box.y1 - face.y1))
     radius = min(margins.radius * face.w, safe, box.w / 2, box.h / 2, MOST_RADIUS_PX)
     return Mask(box, max(0, math.floor(radius)))
+
+
+def soft_edge_px(mask: Mask, most_px: int) -> int:
+    """Return the width of a mask's soft edge: a sixteenth of the mask, so that small ones get no halo."""
+    return min(most_px, round(min(mask.box.w, mask.box.h) / 16))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from stream_guard.model.frame import Frame, Stamp
 from stream_guard.model.picture import Channel, Component, Picture
 from stream_guard.model.redacted import RENDER_SEAL, RedactedFrame
 from stream_guard.model.verdict import Cover, Region
-from stream_guard.redact.mask import Margins, Mask, fill, mask_of, window_on
+from stream_guard.redact.mask import Margins, Mask, fill, mask_of, soft_edge_px, window_on
 from stream_guard.redact.style import Birth, Colour, Style, Swatch, code, keyed_noise, to_samples
 
 SLATE: Colour = (32, 32, 32)
@@ -77,7 +77,7 @@ class MaskRedactor:
 
     def _paint(self, channel: Channel, mask: Mask, swatch: Swatch) -> None:
         alpha = channel.component is Component.ALPHA
-        window = window_on(channel, mask, 0 if alpha else self._style.soft_px)
+        window = window_on(channel, mask, 0 if alpha else soft_edge_px(mask, self._style.soft_px))
         if window is None:
             return
         if alpha:

@@ -22,11 +22,11 @@ class Tracking:
     """A detection of this score is covered at once and starts a track."""
     hold_s: float = 1.0
     """How long a well-proven face stays covered after its last detection."""
-    backfill_s: float = 1.5
+    backfill_s: float = 2.0
     """How far before its first detection a well-proven face is covered."""
     doubtful_s: float = 0.08
     """The same two times for a face seen once, at a low score."""
-    proof: float = 2.0
+    proof: float = 3.0
     """Sum of (score - confidence) over its detections that proves a face: four detections of 0.7."""
     cut_hold_s: float = 0.15
     """How long an unmatched track outlives a scene cut (the cut may be a flash)."""

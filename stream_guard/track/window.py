@@ -10,7 +10,7 @@ from stream_guard.model.geometry import Box
 from stream_guard.model.verdict import Cover, Observation, Origin, Region, Unseen
 from stream_guard.track.camera import STILL, Placement, camera_step
 
-REACH: Final = 2
+REACH: Final = 1
 """A region takes in the boxes of its track up to so many frames before and after."""
 
 MAX_ZOOM: Final = 1e6
