@@ -121,14 +121,19 @@ class FileSource:
 
     def _items(self) -> Iterator[Item]:
         epoch = index = 0
-        shape = None
+        shape = angle = None
+        orientation = Orientation()
         head, self._head = self._head, []
         for item in chain(head, self._reader):
             if isinstance(item, av.Packet):
                 yield Passthrough(item)
                 continue
             decoded, damaged = item
-            orientation = orientation_of(display_matrix_of(decoded))
+            # PyAV ties a frame whose side data was read into a cycle, freed only when Python looks for some:
+            # 2 GB of dead frames at 1080p, measured. The angle can be had without.
+            if decoded.rotation != angle:
+                angle = decoded.rotation
+                orientation = orientation_of(display_matrix_of(decoded))
             found = (decoded.width, decoded.height, decoded.format.name, orientation)
             epoch += shape not in (None, found)
             shape = found
