@@ -44,7 +44,7 @@ def require_canary(detector: Detector) -> None:
     """Let a detector pass only if it finds the bundled face.
 
     Raises:
-        ModelError: it does not (wrong model, channels swapped, closed, or a broken library).
+        ModelError: it does not (wrong model, scrambled planes, closed, or a broken library).
     """
     score = canary_score(detector)
     if not score >= _MIN_SCORE:

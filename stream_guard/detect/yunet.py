@@ -40,12 +40,14 @@ class YuNet:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
+        self._session: onnxruntime.InferenceSession | None = onnxruntime.InferenceSession(
             model or load_verified(MODEL), options, providers=["CPUExecutionProvider"]
         )
         self._floor = floor
 
     def detect(self, view: View) -> Sequence[Detection]:
+        if self._session is None:
+            raise RuntimeError(f"{self.name} was used after it was closed")
         outputs = self._session.run(_OUTPUTS, {"input": _blob(view.rgb)})
         columns = -(-view.rgb.shape[1] // 32) * 32
         found = [
@@ -67,7 +69,7 @@ class YuNet:
         ]
 
     def close(self) -> None:
-        del self._session
+        self._session = None
 
 
 def _blob(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

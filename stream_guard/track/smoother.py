@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from stream_guard.errors import SettingsError
 from stream_guard.model.geometry import Box
@@ -12,6 +13,8 @@ from stream_guard.model.verdict import Cover, Detection, Observation, Origin, Se
 from stream_guard.track.association import assign
 from stream_guard.track.motion import follow
 from stream_guard.track.window import Mark, Slot, Window
+
+_ENTERING_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +182,7 @@ class FixedLagSmoother:
     def _guess(self, slot: Slot) -> None:
         """Mark all tracks in a frame that nobody looked at; the next look says better."""
         dt = slot.clock_s - self._last_look.clock_s if self._last_look else 0.0
-        for track in list(self._tracks):
-            if self._is_over(track, slot):
-                self._tracks.remove(track)
-                continue
+        for track in self._tracks:
             box = Box.enclosing((track.ahead(dt), track.path))
             growth = self._grown(track.growth + dt * self._rules.growth_per_s)
             slot.add(track.number, Mark(box.inflated(growth), Origin.HELD, provisional=True))
@@ -223,7 +223,7 @@ class FixedLagSmoother:
         newer = start
         for older in self._window.before(start):
             step_s = start.clock_s - older.clock_s
-            if newer.observation.scene_start or step_s > reach_s + 1e-9:
+            if newer.observation.scene_start or step_s > reach_s + 1e-9 or _is_entering(newer, box):
                 break
             moved = _flow(newer, older, box)
             box = moved or box
@@ -241,6 +241,13 @@ def _flow(before: Slot, after: Slot, box: Box) -> Box | None:
     kx, ky = a.grey.shape[1] / a.width, a.grey.shape[0] / a.height
     moved = follow(a.grey, b.grey, before.placement.to_frame(box).scaled(kx, ky))
     return moved and after.placement.to_world(moved.scaled(1 / kx, 1 / ky))
+
+
+def _is_entering(slot: Slot, box: Box) -> bool:
+    """Tell whether a face has come in over the picture's border just now: next to nothing of it is inside."""
+    here = slot.placement.to_frame(box)
+    inside = here.clipped(slot.observation.width, slot.observation.height)
+    return inside.area < _ENTERING_SHARE * here.area
 
 
 def _in_world(face: Detection, slot: Slot) -> Detection:
