@@ -55,7 +55,7 @@ _GREY_BYTES: Final = 640 * 640
 """Of the small grey copy that waits with each frame, at most."""
 _UNKNOWN_FPS: Final = 25.0
 _PACKAGES: Final = (
-    "av", "mediapipe", "numpy", "onnxruntime", "opencv-contrib-python", "pillow", "scipy"
+    "av", "mediapipe", "numpy", "onnxruntime", "opencv-contrib-python", "pillow"
 )  # fmt: skip
 
 

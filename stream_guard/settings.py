@@ -103,7 +103,7 @@ class Output(_Section):
         description="Video codec: h264, hevc, vp9, av1, mpeg4, ffv1, a hardware encoder, or auto-hw.",
     )
     quality: int = Field(
-        default=20,
+        default=18,
         ge=0,
         le=51,
         description="Quality of the video: 0 is best and largest, 51 worst (as x264's CRF).",

@@ -62,7 +62,7 @@ def test_help_loads_no_media_library(arguments: list[str]) -> None:
         "import sys; from stream_guard.cli.main import commands\n"
         "try: commands.main(sys.argv[1:], standalone_mode=False)\n"
         "finally:\n"
-        "    heavy = {'av', 'cv2', 'mediapipe', 'onnxruntime', 'scipy', 'PIL', 'numpy'} & set(sys.modules)\n"
+        "    heavy = {'av', 'cv2', 'mediapipe', 'onnxruntime', 'PIL', 'numpy'} & set(sys.modules)\n"
         "    assert not heavy, heavy\n"
     )
     done = subprocess.run(

