@@ -119,7 +119,7 @@ class Limits(_Section):
     """What a run may use."""
 
     lag_memory_mb: int = Field(
-        default=512,
+        default=192,
         ge=16,
         le=65536,
         description="Megabytes for the frames that are held back; shortens lag_s for large pictures.",
