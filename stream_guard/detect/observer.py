@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard.detect.passes import Pass, has_low_contrast
+from stream_guard.detect.passes import Pass, has_low_contrast, shrunk
 from stream_guard.detect.scene import SceneChanges
 from stream_guard.model.frame import Frame, View
 from stream_guard.model.verdict import Between, Detection, Observation, Seen, Sight, Unseen
@@ -138,8 +138,4 @@ def _in_frame(face: Detection, view: View) -> Detection:
 
 
 def _grey(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    height, width = rgb.shape[:2]
-    k = min(1.0, side / max(height, width))
-    size = (max(1, round(width * k)), max(1, round(height * k)))
-    small = rgb if k == 1 else cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    return np.asarray(cv2.cvtColor(shrunk(rgb, side), cv2.COLOR_RGB2GRAY), np.uint8)

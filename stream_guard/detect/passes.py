@@ -33,7 +33,7 @@ class Pass:
 
     def look(self, view: View) -> list[Detection]:
         """Return the faces found, boxes in pixels of the view as given."""
-        rgb = _shrunk(view.rgb, self.side)
+        rgb = shrunk(view.rgb, self.side)
         kx, ky = view.rgb.shape[1] / rgb.shape[1], view.rgb.shape[0] / rgb.shape[0]
         height, width = rgb.shape[:2]
         if self.raise_contrast:
@@ -56,7 +56,8 @@ def has_low_contrast(grey: NDArray[np.uint8]) -> bool:
     return bool(high - low < _LOW_SPREAD)
 
 
-def _shrunk(rgb: NDArray[np.uint8], side: int | None) -> NDArray[np.uint8]:
+def shrunk(rgb: NDArray[np.uint8], side: int | None) -> NDArray[np.uint8]:
+    """Return the picture with its long side at most `side` pixels; itself where it is small enough."""
     height, width = rgb.shape[:2]
     k = 1.0 if side is None else side / max(height, width)
     if k >= 1:

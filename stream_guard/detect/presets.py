@@ -44,7 +44,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
 
 
 class Detectors:
-    """The loaded detectors, each proven on the canary; a context manager that closes them."""
+    """The loaded detectors, each proven on the canary, until they are closed."""
 
     def __init__(
         self,

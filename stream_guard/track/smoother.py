@@ -30,7 +30,7 @@ class Tracking:
     doubtful_s: float = 0.08
     """The same two times for a face seen once, at a low score."""
     proof: float = 3.0
-    """Sum of (score - confidence) over its detections that proves a face: four detections of 0.7."""
+    """Sum of (score - confidence) over its detections that proves a face: six detections of 0.7."""
     cut_hold_s: float = 0.15
     """How long an unmatched track outlives a scene cut (the cut may be a flash)."""
     growth_per_s: float = 0.75
