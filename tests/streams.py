@@ -21,7 +21,8 @@ GROUND = 200
 def frame(index: int, epoch: int = 0) -> Frame:
     """Return a plain grey frame."""
     samples = np.full((HEIGHT, WIDTH), GROUND, np.uint8)
-    picture = Picture(WIDTH, HEIGHT, (Channel(Component.LUMA, samples),), full_range=True)
+    channels = (Channel(Component.LUMA, samples),)
+    picture = Picture(WIDTH, HEIGHT, lambda: channels, full_range=True)
     return Frame(Stamp(epoch, index, index / FPS), picture, view=None)
 
 

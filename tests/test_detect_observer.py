@@ -44,7 +44,7 @@ def frame(index: int, picture: Rgb | None = STILL, time_s: float | None = None, 
     height, width = (0, 0) if picture is None else picture.shape[:2]
     size = round(width * scale), round(height * scale)
     stamp = Stamp(0, index, index / FPS if time_s is None else time_s)
-    return Frame(stamp, Picture(*size, (), full_range=True), shown)
+    return Frame(stamp, Picture(*size, tuple, full_range=True), shown)
 
 
 @dataclass(eq=False)

@@ -73,7 +73,7 @@ def picture(
         upright = turned.upright(stored) if pack is None else pack[..., number]
         upright[...] = random.integers(0, 1 << layout.bits, shape) << layout.shift
         channels.append(Channel(component, upright, step_x, step_y, layout.bits, layout.shift))
-    return Picture(width, height, tuple(channels), full_range=False)
+    return Picture(width, height, lambda: tuple(channels), full_range=False)
 
 
 def rendered(redactor: MaskRedactor, seen: Picture, boxes: dict[int, Box], index: int = 0) -> Picture:

@@ -68,4 +68,4 @@ def test_the_walk_finds_forgeries(source: str) -> None:
 
 def test_a_frame_without_the_seal_is_refused() -> None:
     with pytest.raises(TypeError, match=r"Redactor\.render"):
-        RedactedFrame(object(), Picture(0, 0, (), full_range=True), Cover(Stamp(0, 0, 0.0)))
+        RedactedFrame(object(), Picture(0, 0, tuple, full_range=True), Cover(Stamp(0, 0, 0.0)))

@@ -359,3 +359,10 @@ def test_a_replayed_plan_covers_what_it_says_and_whole_what_it_does_not_know() -
     assert [c.regions for c in found] == [(region,), (), (region,), ()]
     assert [c.whole for c in found] == [None, None, "a person said so", "the plan does not know this frame"]
     assert replay.flush() == ()
+
+
+def test_what_was_seen_too_faintly_is_told() -> None:
+    strong, faint = Box(20, 20, 50, 60), Box(100, 20, 130, 60)
+    within = Box(25, 25, 45, 50)
+    (cover,) = covers([seen(0, (strong, 0.9), (faint, 0.1), (within, 0.1))])
+    assert [face.box for face in cover.uncovered] == [faint]

@@ -40,6 +40,7 @@ class YuNet:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
+        options.enable_mem_pattern = False  # 20 MB for one size of picture, and here there are several
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         self._session: onnxruntime.InferenceSession | None = onnxruntime.InferenceSession(

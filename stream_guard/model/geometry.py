@@ -85,6 +85,10 @@ class Box:
             and self.y1 >= other.y1 - slack
         )
 
+    def holds(self, x: float, y: float) -> bool:
+        """Tell whether a point lies inside."""
+        return self.x0 <= x < self.x1 and self.y0 <= y < self.y1
+
     def overlap(self, other: Box) -> float:
         """Return the area that both boxes share."""
         w = min(self.x1, other.x1) - max(self.x0, other.x0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
@@ -44,15 +46,21 @@ class Channel:
         return (1 << self.bits) - 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Picture:
     """One decoded picture that its owner may write to."""
 
     width: int
     height: int
     """Size in upright pixels."""
-    channels: tuple[Channel, ...]
+    open_channels: Callable[[], tuple[Channel, ...]]
+    """Makes the pixels writable: a copy where the decoder still refers to them."""
     full_range: bool
     """True where luma spans 0 to peak; False for the video range (16 to 235 at 8 bits)."""
     handle: Any = None
     """What the source adapter made the picture from (the sink adapter writes it); opaque to all others."""
+
+    @cached_property
+    def channels(self) -> tuple[Channel, ...]:
+        """The samples, opened at first use: frames held back for seconds are then in no other's hand."""
+        return self.open_channels()

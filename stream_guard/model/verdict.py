@@ -88,3 +88,5 @@ class Cover:
     regions: tuple[Region, ...] = ()
     whole: str | None = None
     """Why the frame is covered whole; None where the regions suffice."""
+    uncovered: tuple[Detection, ...] = ()
+    """What detectors saw at a score too low to be covered, where no region lies: for a person to look at."""

@@ -61,7 +61,7 @@ def frame_of(pixels: NDArray[Any], view_side: int, max_upscale: float, damaged: 
         Channel(component, pixels[:, :, i], bits=pixels.itemsize * 8)
         for i, component in enumerate(COMPONENTS[count])
     )
-    picture = Picture(width, height, channels, full_range=True)
+    picture = Picture(width, height, lambda: channels, full_range=True)
     return Frame(Stamp(0, 0, 0.0), picture, _view(pixels, view_side, max_upscale), damaged)
 
 

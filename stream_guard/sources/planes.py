@@ -54,16 +54,18 @@ class _Layout:
 
 
 def picture_of(frame: av.VideoFrame, orientation: Orientation) -> Picture:
-    """Return upright, writable channel views into a frame that nobody else refers to."""
+    """Return the picture of a frame; its channels are upright views into the frame's own planes."""
     frame = paintable(frame)
     if orientation != Orientation() and not _fills_its_grid(frame):
         frame = _converted(frame, _unsubsampled(frame.format))
-    frame.make_writable()
-    layouts = layout_of(frame.format.name)
     width, height = frame.width, frame.height
     if orientation.swaps_axes:
         width, height = height, width
-    channels = tuple(_channel(frame, layout, orientation) for layout in layouts or ())
+
+    def channels() -> tuple[Channel, ...]:
+        frame.make_writable()
+        return tuple(_channel(frame, layout, orientation) for layout in layout_of(frame.format.name) or ())
+
     return Picture(width, height, channels, _is_full_range(frame), Decoded(frame, orientation))
 
 

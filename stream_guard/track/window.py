@@ -7,7 +7,16 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from stream_guard.model.geometry import Box
-from stream_guard.model.verdict import Cover, Observation, Origin, Region, Unseen
+from stream_guard.model.verdict import (
+    Between,
+    Cover,
+    Detection,
+    Observation,
+    Origin,
+    Region,
+    Seen,
+    Unseen,
+)
 from stream_guard.track.camera import STILL, Placement, camera_step
 
 REACH: Final = 1
@@ -92,8 +101,10 @@ class Window:
             Region(track, slot.placement.to_frame(_enclosing(track, near)), mark.origin, mark.score)
             for track, mark in slot.marks.items()
         )
-        sight = slot.observation.sight
-        return Cover(slot.observation.stamp, regions, sight.reason if isinstance(sight, Unseen) else None)
+        sight, stamp = slot.observation.sight, slot.observation.stamp
+        if isinstance(sight, Unseen):
+            return Cover(stamp, regions, whole=sight.reason)
+        return Cover(stamp, regions, uncovered=_uncovered(sight, regions))
 
     def _same_scene(self) -> list[Slot]:
         """Return the slots within reach of the oldest open one, none beyond a cut."""
@@ -122,6 +133,12 @@ def _next_slot(newest: Slot, observation: Observation) -> Slot:
     if not 1 / MAX_ZOOM <= placement.scale <= MAX_ZOOM:
         placement = newest.placement
     return Slot(observation, clock_s, placement)
+
+
+def _uncovered(sight: Seen | Between, regions: tuple[Region, ...]) -> tuple[Detection, ...]:
+    """Return the detections whose centre no region covers."""
+    faces = sight.faces if isinstance(sight, Seen) else ()
+    return tuple(f for f in faces if not any(r.box.holds(f.box.cx, f.box.cy) for r in regions))
 
 
 def _enclosing(track: int, slots: list[Slot]) -> Box:
