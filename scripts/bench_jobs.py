@@ -128,7 +128,7 @@ def _pass(guard: Guard, path: Path, target: Path | None, clock: Clock) -> None:
         tracking: Any = SimpleNamespace(
             push=clock.timed("track", tracker.push), flush=clock.timed("track", tracker.flush)
         )
-        items = clock.items("decode and view", source.items())
+        items = clock.items("decode", source.items())
         for item in anonymize(mark_last(items), watching, tracking, redactor):
             if sink:
                 sink.write(item)

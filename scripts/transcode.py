@@ -24,7 +24,7 @@ def transcode(path: Path, target: Path) -> None:
     Raises:
         StreamGuardError: the input cannot be read, or no encoder opens.
     """
-    source = FileSource(path, view_side=16)
+    source = FileSource(path)
     plan = plan_video(source.media.handle, Encoding(), "h264", turned=False, constant_rate=False)
     source.close()
     options = dict(CONTAINERS[".mp4"].options)

@@ -207,7 +207,7 @@ class Guard:
 
     def anonymize_image(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Do what `stream_guard.anonymize_image` does, with the models that are loaded already."""
-        source = ArraySource(pixels, **self._view())
+        source = ArraySource(pixels)
         for _ in anonymize(source.items(), *self._judges(source.media), self._redactor()):
             pass
         return source.pixels
@@ -216,13 +216,10 @@ class Guard:
 
     def _open(self, path: Path, undo: ExitStack) -> FileSource | StillSource:
         if sniff(path) == "still":
-            return StillSource(path, **self._view())
-        source = FileSource(path, **self._view(), keep_audio=self.settings.output.audio == "keep")
+            return StillSource(path)
+        source = FileSource(path, keep_audio=self.settings.output.audio == "keep")
         undo.callback(source.close)
         return source
-
-    def _view(self) -> dict[str, Any]:
-        return {"view_side": self._preset.view_side, "max_upscale": self._preset.max_upscale}
 
     def _sink(self, source: FileSource | StillSource, target: Path) -> FileSink | StillSink:
         chosen = self.settings.output

@@ -23,7 +23,7 @@ def frame(index: int, epoch: int = 0) -> Frame:
     samples = np.full((HEIGHT, WIDTH), GROUND, np.uint8)
     channels = (Channel(Component.LUMA, samples),)
     picture = Picture(WIDTH, HEIGHT, lambda: channels, full_range=True)
-    return Frame(Stamp(epoch, index, index / FPS), picture, view=None)
+    return Frame(Stamp(epoch, index, index / FPS), picture)
 
 
 def packet(name: str) -> Passthrough:

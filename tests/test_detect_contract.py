@@ -33,8 +33,8 @@ def portrait() -> Rgb:
     return np.ascontiguousarray(bgr[..., ::-1])
 
 
-def view(rgb: Rgb) -> View:
-    return View(np.ascontiguousarray(rgb), 1.0, 1.0)
+def as_view(rgb: Rgb) -> View:
+    return View(np.ascontiguousarray(rgb[..., ::-1]), 1.0, 1.0)
 
 
 @pytest.fixture(scope="module", params=list(DETECTORS))
@@ -46,7 +46,7 @@ def detector(request: pytest.FixtureRequest) -> Iterator[Detector]:
 
 def test_it_carries_the_name_it_is_registered_under(detector: Detector) -> None:
     assert detector.name in DETECTORS
-    assert {face.detector for face in detector.detect(view(portrait()))} == {detector.name}
+    assert {face.detector for face in detector.detect(as_view(portrait()))} == {detector.name}
 
 
 def test_it_finds_the_canary(detector: Detector) -> None:
@@ -55,7 +55,7 @@ def test_it_finds_the_canary(detector: Detector) -> None:
 
 
 def test_its_box_is_the_face_from_forehead_to_chin_and_ear_to_ear(detector: Detector) -> None:
-    best = max(detector.detect(view(portrait())), key=lambda face: face.score)
+    best = max(detector.detect(as_view(portrait())), key=lambda face: face.score)
     assert best.box.iou(FACE) > 0.6
     assert FACE.inflated(0.25).contains(best.box)
 
@@ -67,7 +67,7 @@ def test_its_boxes_follow_the_picture_at_any_size(detector: Detector, width: int
     picture = cv2.resize(portrait(), (side, side), interpolation=cv2.INTER_AREA)
     canvas[height - side :, width - side :] = picture
     truth = FACE.scaled(side / 320, side / 320).moved(width - side, height - side)
-    found = detector.detect(view(canvas))
+    found = detector.detect(as_view(canvas))
     for face in found:
         assert face.box.is_finite
         assert face.box.w > 1
@@ -82,14 +82,14 @@ def test_it_sees_no_face_in_noise(detector: Detector) -> None:
     noise = np.random.default_rng(3).integers(0, 256, (360, 480, 3), np.uint8)
     soft = np.asarray(cv2.GaussianBlur(noise, (0, 0), 4), np.uint8)
     for picture in (noise, soft, np.zeros_like(noise), np.full_like(noise, 255)):
-        assert all(face.score <= 0.5 for face in detector.detect(view(picture)))
+        assert all(face.score <= 0.5 for face in detector.detect(as_view(picture)))
 
 
 def test_it_says_the_same_of_the_same_picture_and_leaves_it_as_it_was(detector: Detector) -> None:
     picture = portrait()
-    first = detector.detect(view(picture))
-    detector.detect(view(np.zeros((100, 180, 3), np.uint8)))
-    assert list(detector.detect(view(picture))) == list(first)
+    first = detector.detect(as_view(picture))
+    detector.detect(as_view(np.zeros((100, 180, 3), np.uint8)))
+    assert list(detector.detect(as_view(picture))) == list(first)
     assert (picture == portrait()).all()
 
 
@@ -98,14 +98,14 @@ def test_it_does_not_answer_once_it_is_closed(name: str) -> None:
     closed = DETECTORS[name](FLOOR)
     closed.close()
     with pytest.raises(Exception):  # noqa: B017, PT011 - any kind: the observer covers the frame whole
-        closed.detect(view(portrait()))
+        closed.detect(as_view(portrait()))
 
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_its_floor_is_where_its_answers_begin(name: str) -> None:
     strict = DETECTORS[name](0.6)
     try:
-        found = strict.detect(view(portrait()))
+        found = strict.detect(as_view(portrait()))
         assert found
         assert all(face.score >= 0.6 - 1e-4 for face in found)
     finally:
@@ -137,7 +137,7 @@ class _Prepared:
     def detect(self, view: View) -> Sequence[Detection]:
         if self._picture is None:
             return ()
-        return self._inner.detect(View(self._picture, 1.0, 1.0))
+        return self._inner.detect(as_view(self._picture))
 
     def close(self) -> None: ...
 

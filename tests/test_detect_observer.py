@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stream_guard.detect.canary import FACE
-from stream_guard.detect.observer import Cadence, CadenceObserver, distinct
+from stream_guard.detect.observer import Cadence, CadenceObserver, ViewSize, distinct
 from stream_guard.detect.passes import Pass
 from stream_guard.detect.presets import FLOOR
 from stream_guard.detect.scene import SceneChanges
@@ -28,6 +28,7 @@ Rgb = NDArray[np.uint8]
 FPS = 25
 CADENCE = Cadence(look_s=0.12, second_look_s=0.4, grey_side=160)
 """Every third frame, and a further pass with every tenth."""
+SIZE = ViewSize(640)
 WORLD = texture(640, 360, seed=8)
 
 
@@ -39,8 +40,22 @@ STILL = rgb(seen_from(WORLD, 320, 180, 0, 0))
 ELSEWHERE = rgb(np.asarray(255 - seen_from(texture(640, 360, seed=9), 320, 180, 0, 0) // 4, np.uint8))
 
 
+@dataclass(frozen=True)
+class Shown:
+    """An eye that shows one picture, whatever size is asked for."""
+
+    picture: Rgb
+    scale: float
+
+    def view(self, side: int, max_upscale: float) -> View:
+        return View(self.picture, self.scale, self.scale)
+
+    def grey(self, side: int) -> Grey:
+        return self.picture[..., 0]
+
+
 def frame(index: int, picture: Rgb | None = STILL, time_s: float | None = None, scale: float = 1.0) -> Frame:
-    shown = None if picture is None else View(picture, scale, scale)
+    shown = None if picture is None else Shown(picture, scale)
     height, width = (0, 0) if picture is None else picture.shape[:2]
     size = round(width * scale), round(height * scale)
     stamp = Stamp(0, index, index / FPS if time_s is None else time_s)
@@ -73,7 +88,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.observer = CadenceObserver(
-            [Pass(self.main)], [Pass(f) for f in self.further], [Pass(self.contrast)], self.cadence
+            [Pass(self.main)], [Pass(f) for f in self.further], [Pass(self.contrast)], self.cadence, SIZE
         )
 
     def looks(self, frames: Sequence[Frame]) -> list[int]:
@@ -194,7 +209,7 @@ def test_after_a_failure_it_goes_on_looking() -> None:
 def test_a_closed_detector_makes_the_frame_unseen() -> None:
     yunet = YuNet(FLOOR)
     yunet.close()
-    observer = CadenceObserver([Pass(yunet)], (), (), CADENCE)
+    observer = CadenceObserver([Pass(yunet)], (), (), CADENCE, SIZE)
     assert isinstance(observer.observe(frame(0, portrait())).sight, Unseen)
 
 
@@ -230,7 +245,7 @@ def test_a_face_that_only_a_further_pass_sees_is_looked_for_with_every_look(yune
     upside_down = np.ascontiguousarray(np.rot90(portrait(), 2))
     idle = [Pass(Scripted()) for _ in range(3)]
     further = [*idle, Pass(yunet, quarter_turns=2)]
-    observer = CadenceObserver([Pass(Scripted())], further, (), CADENCE)
+    observer = CadenceObserver([Pass(Scripted())], further, (), CADENCE, SIZE)
     found = [observer.observe(frame(i, upside_down)) for i in range(31)]
     assert [o.stamp.index for o in found if _faces(o)] == list(range(0, 31, 3))
 

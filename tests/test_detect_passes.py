@@ -18,7 +18,7 @@ from stream_guard.detect.yunet import YuNet
 from stream_guard.model.frame import View
 from stream_guard.model.geometry import Box
 from stream_guard.model.verdict import Detection
-from tests.test_detect_contract import portrait, view
+from tests.test_detect_contract import as_view, portrait
 
 Rgb = NDArray[np.uint8]
 
@@ -29,7 +29,7 @@ class Marked:
     name = "marked"
 
     def detect(self, view: View) -> Sequence[Detection]:
-        ys, xs = np.nonzero(view.rgb[..., 0] > 128)
+        ys, xs = np.nonzero(view.bgr[..., 0] > 128)
         if not len(xs):
             return ()
         box = Box(float(xs.min()), float(ys.min()), float(xs.max()) + 1, float(ys.max()) + 1)
@@ -52,7 +52,7 @@ def test_a_box_is_turned_back_exactly(
 ) -> None:
     rgb = np.zeros((height, width, 3), np.uint8)
     rgb[y : y + h, x : x + w, 0] = 255
-    (found,) = Pass(Marked(), quarter_turns=turns).look(view(rgb))
+    (found,) = Pass(Marked(), quarter_turns=turns).look(as_view(rgb))
     assert found.box == Box(x, y, x + w, y + h)
 
 
@@ -61,7 +61,7 @@ def test_a_box_is_turned_back_exactly(
 def test_a_box_is_scaled_back_after_turning(turns: int, width: int, height: int) -> None:
     rgb = np.zeros((height, width, 3), np.uint8)
     rgb[40:80, 100:140, 0] = 255
-    (found,) = Pass(Marked(), side=100, quarter_turns=turns).look(view(rgb))
+    (found,) = Pass(Marked(), side=100, quarter_turns=turns).look(as_view(rgb))
     assert found.box == Box(100, 40, 140, 80)
 
 
@@ -70,17 +70,17 @@ def test_a_small_view_is_not_enlarged() -> None:
 
     class Measuring(Marked):
         def detect(self, view: View) -> Sequence[Detection]:
-            sizes.append(view.rgb.shape)
+            sizes.append(view.bgr.shape)
             return super().detect(view)
 
     for side in (None, 50, 100, 999):
-        Pass(Measuring(), side=side).look(view(np.zeros((60, 100, 3), np.uint8)))
+        Pass(Measuring(), side=side).look(as_view(np.zeros((60, 100, 3), np.uint8)))
     assert sizes == [(60, 100, 3), (30, 50, 3), (60, 100, 3), (60, 100, 3)]
 
 
 def test_scores_are_raised_to_the_exponent() -> None:
     rgb = np.full((40, 40, 3), 255, np.uint8)
-    assert [face.score for face in Pass(Marked(), exponent=2).look(view(rgb))] == [0.25]
+    assert [face.score for face in Pass(Marked(), exponent=2).look(as_view(rgb))] == [0.25]
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def _lying(turns: int) -> tuple[Rgb, Box]:
 @pytest.mark.parametrize("side", [None, 400])
 def test_a_turned_face_is_found_where_it_is(yunet: YuNet, turns: int, side: int | None) -> None:
     picture, truth = _lying(turns)
-    found = Pass(yunet, side=side, quarter_turns=turns).look(view(picture))
+    found = Pass(yunet, side=side, quarter_turns=turns).look(as_view(picture))
     best = max(found, key=lambda face: face.score)
     assert best.score > 0.5
     assert best.box.iou(truth) >= 0.7
@@ -122,7 +122,7 @@ def _score(found: Sequence[Detection]) -> float:
 
 def test_raised_contrast_helps_in_the_dark(yunet: YuNet) -> None:
     dark = _dimmed(portrait())
-    plain, raised = (Pass(yunet, raise_contrast=yes).look(view(dark)) for yes in (False, True))
+    plain, raised = (Pass(yunet, raise_contrast=yes).look(as_view(dark)) for yes in (False, True))
     assert _score(raised) > 0.2
     assert _score(raised) > _score(plain)
 

@@ -19,7 +19,6 @@ from stream_guard.model.verdict import Cover, Observation, Origin, Region
 from stream_guard.redact.mask import Margins
 from stream_guard.redact.render import MaskRedactor
 from stream_guard.redact.styles.solid import solid
-from stream_guard.sources.array import frame_of
 from stream_guard.track.replay import Replay
 from stream_guard.track.smoother import FixedLagSmoother
 from tests.streams import GROUND, Knowing, frame, packet
@@ -154,20 +153,6 @@ def test_a_new_epoch_gets_all_frames_of_the_old_one_out_first() -> None:
     out = anonymize(items, Knowing(), FixedLagSmoother(10), _redactor())
     before = [next(out) for _ in range(3)]
     assert _identities(before) == _identities(items[:3])
-
-
-def test_the_view_is_let_go_once_it_was_judged() -> None:
-    seen: list[Frame] = []
-
-    class Recording(MaskRedactor):
-        def render(self, frame: Frame, cover: Cover) -> RedactedFrame:
-            seen.append(frame)
-            return super().render(frame, cover)
-
-    given_frame = frame_of(frame(0).picture.channels[0].samples[..., None], 96, 1.0)
-    assert given_frame.view is not None
-    list(anonymize([given_frame], Knowing(), FixedLagSmoother(0), Recording(solid((0, 0, 0)), key=b"k" * 32)))
-    assert [f.view for f in seen] == [None]
 
 
 @given(items=_streams())

@@ -17,7 +17,7 @@ from pathlib import Path
 from stream_guard.sinks.encoding import Encoding
 from stream_guard.sinks.file import FileSink
 from stream_guard.sources.file import FileSource
-source = FileSource(Path(sys.argv[1]), view_side=64)
+source = FileSource(Path(sys.argv[1]))
 FileSink(Path(sys.argv[2]), source.media, Encoding(audio=sys.argv[3])).abort()
 source.close()
 """

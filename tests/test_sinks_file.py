@@ -34,7 +34,7 @@ BEST = Encoding(quality=5, preset="ultrafast")
 
 def copied(source: Path, target: Path, encoding: Encoding = BEST, box: Box | None = None) -> FileSink:
     """Run source through to target and return the finished sink."""
-    origin = FileSource(source, view_side=64)
+    origin = FileSource(source)
     sink = FileSink(target, origin.media, encoding)
     run(origin, sink, box)
     return sink
@@ -235,7 +235,7 @@ def test_vorbis_comments_are_emptied() -> None:
 
 
 def test_the_output_appears_only_when_complete(tmp_path: Path) -> None:
-    source = FileSource(make(tmp_path / "a.mp4", Clip()), view_side=64)
+    source = FileSource(make(tmp_path / "a.mp4", Clip()))
     folder = tmp_path / "out"
     folder.mkdir()
     sink = FileSink(folder / "b.mp4", source.media, BEST)
@@ -251,14 +251,14 @@ def test_the_output_appears_only_when_complete(tmp_path: Path) -> None:
 
 
 def test_abort_leaves_nothing(tmp_path: Path) -> None:
-    source = FileSource(make(tmp_path / "a.mp4", Clip()), view_side=64)
+    source = FileSource(make(tmp_path / "a.mp4", Clip()))
     sink = FileSink(tmp_path / "b.mp4", source.media, BEST)
     sink.abort()
     assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
 
 
 def test_a_raw_frame_is_refused(tmp_path: Path) -> None:
-    source = FileSource(make(tmp_path / "a.mp4", Clip()), view_side=64)
+    source = FileSource(make(tmp_path / "a.mp4", Clip()))
     sink = FileSink(tmp_path / "b.mp4", source.media, BEST)
     frame = next(source.items())
     assert isinstance(frame, Frame)
@@ -268,7 +268,7 @@ def test_a_raw_frame_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_frame_at_all_is_an_error(tmp_path: Path) -> None:
-    source = FileSource(make(tmp_path / "a.mp4", Clip()), view_side=64)
+    source = FileSource(make(tmp_path / "a.mp4", Clip()))
     sink = FileSink(tmp_path / "b.mp4", source.media, BEST)
     with pytest.raises(OutputError, match="there was no frame"):
         sink.finish()
@@ -276,7 +276,7 @@ def test_no_frame_at_all_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_frame_lost_by_the_file_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = FileSource(make(tmp_path / "a.mp4", Clip()), view_side=64)
+    source = FileSource(make(tmp_path / "a.mp4", Clip()))
     sink = FileSink(tmp_path / "b.mp4", source.media, BEST)
     real, muxed = sink._mux, []
 
@@ -310,7 +310,7 @@ def _refusals(folder: Path) -> Iterator[tuple[Path, Encoding, str]]:
 
 
 def test_what_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
-    source = FileSource(make(tmp_path / "a.mp4", Clip()), view_side=64)
+    source = FileSource(make(tmp_path / "a.mp4", Clip()))
     before = (tmp_path / "a.mp4").read_bytes()
     for target, encoding, sentence in _refusals(tmp_path):
         with pytest.raises(OutputError, match=sentence):
@@ -328,7 +328,7 @@ def test_overwriting_on_request(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_without_permission(tmp_path: Path) -> None:
-    source = FileSource(make(tmp_path / "a.mp4", Clip()), view_side=64)
+    source = FileSource(make(tmp_path / "a.mp4", Clip()))
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
     with pytest.raises(OutputError, match="no permission"):
@@ -354,7 +354,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, suffix: str, size: int) -> N
     def noise(width: int, height: int, index: int) -> Any:
         return np.random.default_rng(index).integers(0, 255, (height, width, 3), np.uint8)
 
-    source = FileSource(make(tmp_path / "a.mp4", Clip(frames=40, paint=noise)), view_side=64)
+    source = FileSource(make(tmp_path / "a.mp4", Clip(frames=40, paint=noise)))
     with small_disk(size), pytest.raises(OutputError, match="cannot be written"):
         run(source, FileSink(tmp_path / f"b{suffix}", source.media, BEST))
     assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
@@ -370,7 +370,7 @@ from stream_guard.sinks.encoding import Encoding
 from stream_guard.sinks.file import FileSink
 from stream_guard.sources.file import FileSource
 from tests.media import Blind, Brush, Prompt
-source = FileSource(Path({source!r}), view_side=64)
+source = FileSource(Path({source!r}))
 sink = FileSink(Path({target!r}), source.media, Encoding())
 for item in anonymize(source.items(), Blind(), Prompt(), Brush()):
     sink.write(item)
@@ -392,7 +392,7 @@ def test_what_a_kill_leaves_can_be_read_and_is_cleared_away(tmp_path: Path) -> N
 
 def test_a_running_neighbour_is_left_alone(tmp_path: Path) -> None:
     source = make(tmp_path / "a.mp4", Clip())
-    origin = FileSource(source, view_side=64)
+    origin = FileSource(source)
     first = FileSink(tmp_path / "b.mp4", origin.media, BEST)
     second = FileSink(tmp_path / "b.mp4", origin.media, BEST)
     second.abort()
@@ -408,8 +408,8 @@ def test_encoders_that_open_are_listed() -> None:
 
 def test_sound_of_an_unknown_track_is_ignored(tmp_path: Path) -> None:
     source = make(tmp_path / "a.mp4", Clip(sounds=["aac"]))
-    origin = FileSource(source, view_side=64)
-    silent = FileSource(source, view_side=64, keep_audio=False)
+    origin = FileSource(source)
+    silent = FileSource(source, keep_audio=False)
     sink = FileSink(tmp_path / "b.mp4", silent.media, BEST)
     run(origin, sink)
     with av.open(str(tmp_path / "b.mp4")) as container:
@@ -437,7 +437,7 @@ def test_nothing_is_forced_on_the_encoder(tmp_path: Path) -> None:
 
 def test_passthrough_may_come_before_the_first_frame(tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", Clip(stamps=range(1000, 2000, 40), sounds=["aac"], frames=50))
-    origin = FileSource(source, view_side=64)
-    assert isinstance(next(FileSource(source, view_side=64).items()), Passthrough)
+    origin = FileSource(source)
+    assert isinstance(next(FileSource(source).items()), Passthrough)
     run(origin, FileSink(tmp_path / "b.mkv", origin.media, BEST))
     assert times(tmp_path / "b.mkv") == pytest.approx(times(source), abs=0.001)

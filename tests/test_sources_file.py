@@ -19,7 +19,7 @@ from tests.media import MATRICES, Clip, beep, displayed, frames, make, scene, so
 
 
 def opened(path: Path, **options: object) -> FileSource:
-    return FileSource(path, view_side=64, **options)  # type: ignore[arg-type]
+    return FileSource(path, **options)  # type: ignore[arg-type]
 
 
 def seen(path: Path) -> list[Frame]:
@@ -58,9 +58,9 @@ def test_view_stands_upright(tmp_path: Path, name: str) -> None:
     source = opened(path)
     frame = next(i for i in source.items() if isinstance(i, Frame))
     expected = displayed(scene(64, 48), MATRICES[name])
-    assert frame.view is not None
+    assert frame.eye is not None
     assert (source.media.height, source.media.width) == expected.shape[:2]
-    assert np.abs(frame.view.rgb.astype(int) - expected).mean() < 8
+    assert np.abs(frame.eye.view(64, 1.0).bgr[..., ::-1].astype(int) - expected).mean() < 8
 
 
 def test_sound_rides_along_byte_for_byte(tmp_path: Path) -> None:

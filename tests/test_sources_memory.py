@@ -11,7 +11,7 @@ WALK = Path(__file__).parents[1] / "samples" / "walk.mp4"
 
 
 def test_frames_are_in_no_cycle() -> None:
-    items = FileSource(WALK, view_side=64).items()
+    items = FileSource(WALK).items()
     next(items)
     gc.collect()
     gc.disable()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stream_guard.model.geometry import Box, Orientation
 from stream_guard.model.picture import Component, Picture
-from stream_guard.sources.planes import layout_of, nearest_format, paintable, picture_of, view_of
+from stream_guard.sources.planes import PlaneEye, Shrinker, layout_of, nearest_format, paintable, picture_of
 from stream_guard.sources.pyav import orientation_of
 from tests.media import MATRICES, darken, displayed, nine, scene
 
@@ -117,10 +117,12 @@ def test_channels_and_view_stand_upright(name: str, pix_fmt: str, size: tuple[in
     frame = made(pix_fmt, *size)
     rgb = displayed(frame.to_ndarray(format="rgb24"), abcd).astype(int)
     orientation = orientation_of(tuple(nine(abcd)))
-    view = view_of(frame, orientation, None, 64, 1.0)
+    eye = PlaneEye(frame, orientation, None, Shrinker("x"))
+    view, grey = eye.view(64, 1.0), eye.grey(64)
     picture = picture_of(frame, orientation)
-    assert (picture.height, picture.width) == rgb.shape[:2] == view.rgb.shape[:2]
-    assert np.abs(view.rgb.astype(int) - rgb).mean() < 3
+    assert (picture.height, picture.width) == rgb.shape[:2] == view.bgr.shape[:2]
+    assert np.abs(view.bgr[..., ::-1].astype(int) - rgb).mean() < 3
+    assert np.abs(grey - rgb @ (0.299, 0.587, 0.114)).mean() < 6
     top = picture.channels[0]
     level = (top.samples >> (top.shift + top.bits - 8)).astype(int)
     grey = rgb @ [77, 150, 29] // 256 if top.component is Component.LUMA else rgb[:, :, 0]
@@ -155,10 +157,10 @@ def test_a_matrix_that_collapses_the_picture_is_ignored() -> None:
 def test_views_have_square_pixels_and_the_size_asked_for(
     aspect: Fraction | None, limit: int, upscale: float, size: tuple[int, int], scale: tuple[float, float]
 ) -> None:
-    view = view_of(made("yuv420p", 128, 64), Orientation(), aspect, limit, upscale)
-    assert (view.rgb.shape[1], view.rgb.shape[0]) == size
+    view = PlaneEye(made("yuv420p", 128, 64), Orientation(), aspect, Shrinker("x")).view(limit, upscale)
+    assert (view.bgr.shape[1], view.bgr.shape[0]) == size
     assert (view.scale_x, view.scale_y) == pytest.approx(scale)
-    assert view.rgb.flags.c_contiguous
+    assert view.bgr.flags.c_contiguous
 
 
 @pytest.mark.parametrize("name", ["mirrored", "turned 90", "turned 180"])

@@ -36,7 +36,7 @@ def picture(mode: str = "RGB", width: int = 64, height: int = 48) -> Image.Image
 
 
 def passed(source: Path, target: Path, box: Box | None = None) -> StillSink:
-    origin = StillSource(source, view_side=64)
+    origin = StillSource(source)
     sink = StillSink(target, origin.media)
     run(origin, sink, box)
     return sink
@@ -103,7 +103,7 @@ def test_metadata_is_dropped_and_named_the_profile_kept(tmp_path: Path, suffix: 
         options = {"comment": b"CANARY-COMMENT", "xmp": b"<x>CANARY-XMP</x>"}
     picture().save(tmp_path / f"a{suffix}", exif=exif, icc_profile=PROFILE, **options)
     assert b"CANARY" in (tmp_path / f"a{suffix}").read_bytes()
-    origin = StillSource(tmp_path / f"a{suffix}", view_side=64)
+    origin = StillSource(tmp_path / f"a{suffix}")
     run(origin, StillSink(tmp_path / f"b{suffix}", origin.media))
     assert b"CANARY" not in (tmp_path / f"b{suffix}").read_bytes()
     assert "EXIF data" in origin.media.dropped
@@ -164,7 +164,7 @@ def test_what_is_cut_off_is_kept_as_far_as_it_goes(tmp_path: Path) -> None:
     picture(width=256, height=256).save(tmp_path / "a.jpg", quality=95)
     data = (tmp_path / "a.jpg").read_bytes()
     (tmp_path / "a.jpg").write_bytes(data[: len(data) * 6 // 10])
-    source = StillSource(tmp_path / "a.jpg", view_side=64)
+    source = StillSource(tmp_path / "a.jpg")
     (frame,) = source.items()
     assert isinstance(frame, Frame)
     assert frame.damaged
@@ -179,11 +179,13 @@ def test_the_view_has_the_size_asked_for(
     tmp_path: Path, size: tuple[int, int], side: int, upscale: float, view: tuple[int, int]
 ) -> None:
     picture("L", *size).save(tmp_path / "a.png")
-    (frame,) = StillSource(tmp_path / "a.png", view_side=side, max_upscale=upscale).items()
+    (frame,) = StillSource(tmp_path / "a.png").items()
     assert isinstance(frame, Frame)
-    assert frame.view is not None
-    assert frame.view.rgb.shape == (*view, 3)
-    assert frame.view.scale_x == size[0] / view[1]
+    assert frame.eye is not None
+    shown = frame.eye.view(side, upscale)
+    assert shown.bgr.shape == (*view, 3)
+    assert shown.scale_x == size[0] / view[1]
+    assert frame.eye.grey(side).shape == (min(view[0], size[1]), min(view[1], size[0]))
 
 
 def _bomb(folder: Path) -> Path:
@@ -214,12 +216,12 @@ def _garbage(folder: Path) -> Path:
 )
 def test_what_is_no_picture_is_refused_in_a_sentence(tmp_path: Path, maker: Any, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        StillSource(maker(tmp_path), view_side=64)
+        StillSource(maker(tmp_path))
 
 
 def test_what_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
     picture().save(tmp_path / "a.png")
-    media = StillSource(tmp_path / "a.png", view_side=64).media
+    media = StillSource(tmp_path / "a.png").media
     (tmp_path / "b.png").touch()
     for name, sentence in (
         ("a.png", "the input itself"),
@@ -233,7 +235,7 @@ def test_what_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
 
 def test_one_redacted_frame_and_no_more(tmp_path: Path) -> None:
     picture().save(tmp_path / "a.png")
-    source = StillSource(tmp_path / "a.png", view_side=64)
+    source = StillSource(tmp_path / "a.png")
     sink = StillSink(tmp_path / "b.png", source.media)
     (frame,) = source.items()
     with pytest.raises(PipelineError):
@@ -246,12 +248,12 @@ def test_one_redacted_frame_and_no_more(tmp_path: Path) -> None:
 def test_the_format_is_kept_by_default(tmp_path: Path) -> None:
     for suffix, wanted in ((".jpg", ".jpg"), (".gif", ".png"), (".webp", ".webp"), (".tiff", ".tif")):
         picture().save(tmp_path / f"a{suffix}")
-        assert suffix_for(StillSource(tmp_path / f"a{suffix}", view_side=64).media) == wanted
+        assert suffix_for(StillSource(tmp_path / f"a{suffix}").media) == wanted
 
 
 def test_heic_and_sixteen_bit_samples(footage: Path, tmp_path: Path) -> None:
     for name, mean in (("heic.heic", 25), ("heif_sample.heif", 25), ("rgb16.png", 25)):
-        source = StillSource(footage / "odd" / name, view_side=64)
+        source = StillSource(footage / "odd" / name)
         run(source, StillSink(tmp_path / f"{name}.png", source.media))
         assert pixels(tmp_path / f"{name}.png").std() > mean
 
@@ -260,7 +262,7 @@ def test_the_source_is_read_only_once(tmp_path: Path) -> None:
     data = io.BytesIO()
     picture().save(data, "PNG")
     (tmp_path / "a.png").write_bytes(data.getvalue())
-    source = StillSource(tmp_path / "a.png", view_side=64)
+    source = StillSource(tmp_path / "a.png")
     (tmp_path / "a.png").unlink()
     run(source, StillSink(tmp_path / "b.png", source.media))
     assert (pixels(tmp_path / "b.png") == scene(64, 48)).all()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import cv2
+
 from stream_guard.detect.models import load_verified
 from stream_guard.model.frame import View
 from stream_guard.model.geometry import Box
@@ -64,7 +66,8 @@ class BlazeFace:
         if self._detector is None:
             # MediaPipe itself would answer "no faces" after close
             raise RuntimeError(f"{self.name} was used after it was closed")
-        answer = self._detector.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, view.rgb))
+        rgb = cv2.cvtColor(view.bgr, cv2.COLOR_BGR2RGB)
+        answer = self._detector.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, rgb))
         return [self._detection(d) for d in answer.detections]
 
     def _detection(self, found: Any) -> Detection:

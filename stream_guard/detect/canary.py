@@ -33,7 +33,7 @@ def canary_score(detector: Detector) -> float:
         raise ModelError(
             f"{path}: cannot read the sample face ({exc.strerror}); install stream-guard again"
         ) from exc
-    picture = cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB)
+    picture = cv2.imdecode(packed, cv2.IMREAD_COLOR)
     if picture is None:
         raise ModelError(f"{path}: the sample face is damaged; install stream-guard again")
     found = detector.detect(View(np.asarray(picture, np.uint8), 1.0, 1.0))

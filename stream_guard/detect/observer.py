@@ -6,14 +6,20 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from stream_guard.detect.passes import Pass, has_low_contrast, shrunk
+from stream_guard.detect.passes import Pass, has_low_contrast
 from stream_guard.detect.scene import SceneChanges
 from stream_guard.model.frame import Frame, View
 from stream_guard.model.verdict import Between, Detection, Observation, Seen, Sight, Unseen
+
+
+@dataclass(frozen=True, slots=True)
+class ViewSize:
+    """How large a picture the detectors get."""
+
+    side: int
+    """Long side of the view in pixels."""
+    max_upscale: float = 1.0
+    """How far smaller sources are enlarged towards that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +43,14 @@ class CadenceObserver:
         further: Sequence[Pass],
         low_contrast: Sequence[Pass],
         cadence: Cadence,
+        size: ViewSize,
     ) -> None:
         """Main passes look every time, `low_contrast` beside them where needed, `further` in turn."""
         self._main = main
         self._further = further
         self._low_contrast = low_contrast
         self._cadence = cadence
+        self._size = size
         self._turn = itertools.cycle(further)
         self._helpful: Pass | None = None
         self._scenes = SceneChanges()
@@ -53,14 +61,15 @@ class CadenceObserver:
 
     def observe(self, frame: Frame) -> Observation:
         size = frame.picture.width, frame.picture.height
-        if frame.view is None:
+        if frame.eye is None:
             return Observation(frame.stamp, *size, Unseen("the frame came without a picture to look at"))
-        grey = _grey(frame.view.rgb, self._cadence.grey_side)
+        grey = frame.eye.grey(self._cadence.grey_side)
         scene_start = self._scenes.starts_at(grey)
         now = self._clock(frame.stamp.time_s)
         everything = scene_start or self._looked_s is None
         if everything or frame.last or frame.damaged or _is_due(self._looked_s, now, self._cadence.look_s):
-            sight = self._sight(frame.view, self._choose(now, everything, has_low_contrast(grey)))
+            view = frame.eye.view(self._size.side, self._size.max_upscale)
+            sight = self._sight(view, self._choose(now, everything, has_low_contrast(grey)))
             self._looked_s = now
         else:
             sight = Between()
@@ -135,7 +144,3 @@ def _is_due(last_s: float | None, now: float, every_s: float) -> bool:
 
 def _in_frame(face: Detection, view: View) -> Detection:
     return replace(face, box=face.box.scaled(view.scale_x, view.scale_y))
-
-
-def _grey(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.cvtColor(shrunk(rgb, side), cv2.COLOR_RGB2GRAY), np.uint8)

@@ -33,20 +33,20 @@ class Pass:
 
     def look(self, view: View) -> list[Detection]:
         """Return the faces found, boxes in pixels of the view as given."""
-        rgb = shrunk(view.rgb, self.side)
-        kx, ky = view.rgb.shape[1] / rgb.shape[1], view.rgb.shape[0] / rgb.shape[0]
-        height, width = rgb.shape[:2]
+        bgr = _shrunk(view.bgr, self.side)
+        kx, ky = view.bgr.shape[1] / bgr.shape[1], view.bgr.shape[0] / bgr.shape[0]
+        height, width = bgr.shape[:2]
         if self.raise_contrast:
-            rgb = _equalized(rgb)
+            bgr = _equalized(bgr)
         if self.quarter_turns:
-            rgb = np.ascontiguousarray(np.rot90(rgb, self.quarter_turns))
+            bgr = np.ascontiguousarray(np.rot90(bgr, self.quarter_turns))
         return [
             replace(
                 face,
                 box=_turned_back(face.box, self.quarter_turns, width, height).scaled(kx, ky),
                 score=face.score**self.exponent,
             )
-            for face in self.detector.detect(View(rgb, view.scale_x * kx, view.scale_y * ky))
+            for face in self.detector.detect(View(bgr, view.scale_x * kx, view.scale_y * ky))
         ]
 
 
@@ -56,21 +56,21 @@ def has_low_contrast(grey: NDArray[np.uint8]) -> bool:
     return bool(high - low < _LOW_SPREAD)
 
 
-def shrunk(rgb: NDArray[np.uint8], side: int | None) -> NDArray[np.uint8]:
+def _shrunk(bgr: NDArray[np.uint8], side: int | None) -> NDArray[np.uint8]:
     """Return the picture with its long side at most `side` pixels; itself where it is small enough."""
-    height, width = rgb.shape[:2]
+    height, width = bgr.shape[:2]
     k = 1.0 if side is None else side / max(height, width)
     if k >= 1:
-        return rgb
+        return bgr
     size = (max(1, round(width * k)), max(1, round(height * k)))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _equalized(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _equalized(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the picture with its local contrast raised (CLAHE on the lightness)."""
-    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
+    lab = cv2.cvtColor(bgr, cv2.COLOR_BGR2LAB)
     lab[..., 0] = cv2.createCLAHE(clipLimit=3.0, tileGridSize=(8, 8)).apply(lab[..., 0])
-    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.uint8)
+    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2BGR), np.uint8)
 
 
 def _turned_back(box: Box, quarter_turns: int, width: int, height: int) -> Box:

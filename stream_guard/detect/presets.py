@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stream_guard.detect.canary import require_canary
-from stream_guard.detect.observer import Cadence, CadenceObserver
+from stream_guard.detect.observer import Cadence, CadenceObserver, ViewSize
 from stream_guard.detect.passes import Pass
 from stream_guard.detect.registry import DETECTORS, members
 from stream_guard.model.ports import Detector
@@ -24,10 +24,7 @@ _CONTRAST_EXPONENT: Final = 0.3
 class Preset:
     """What `fast`, `balanced` and `thorough` stand for."""
 
-    view_side: int
-    """Long side of the picture that the detectors get."""
-    max_upscale: float
-    """How far smaller sources are enlarged towards that."""
+    view: ViewSize
     turns: tuple[int, ...]
     """Quarter turns of the further passes on the turned picture."""
     turned_side: int
@@ -36,10 +33,14 @@ class Preset:
 
 
 PRESETS: Final[Mapping[str, Preset]] = {
-    "fast": Preset(960, 1.0, (), 640, Cadence(look_s=0.1, second_look_s=0.5, grey_side=480)),
+    "fast": Preset(ViewSize(960), (), 640, Cadence(look_s=0.1, second_look_s=0.5, grey_side=480)),
     # 1136 wide at 16:9 pads to 1152x640, a fifth less work than the 1280x736 of 1280
-    "balanced": Preset(1136, 2.0, (1, 3), 640, Cadence(look_s=0.06, second_look_s=0.2, grey_side=640)),
-    "thorough": Preset(1920, 3.0, (1, 3, 2), 960, Cadence(look_s=0.0, second_look_s=0.08, grey_side=640)),
+    "balanced": Preset(
+        ViewSize(1136, 2.0), (1, 3), 640, Cadence(look_s=0.06, second_look_s=0.2, grey_side=640)
+    ),
+    "thorough": Preset(
+        ViewSize(1920, 3.0), (1, 3, 2), 960, Cadence(look_s=0.0, second_look_s=0.08, grey_side=640)
+    ),
 }
 
 
@@ -71,15 +72,15 @@ class Detectors:
         yunet = self._loaded.get(_MAIN)
         others = [Pass(d) for name, d in self._loaded.items() if name != _MAIN]
         if yunet is None:
-            return CadenceObserver(others, (), (), preset.cadence)
+            return CadenceObserver(others, (), (), preset.cadence, preset.view)
         turned = [
             Pass(yunet, side=preset.turned_side, quarter_turns=turns, exponent=_TURNED_EXPONENT)
             for turns in preset.turns
         ]
-        half = preset.view_side // 2
+        half = preset.view.side // 2
         contrast = Pass(yunet, side=half, raise_contrast=True, exponent=_CONTRAST_EXPONENT)
         further = [*others, *turned]
-        return CadenceObserver([Pass(yunet)], further, [contrast], preset.cadence)
+        return CadenceObserver([Pass(yunet)], further, [contrast], preset.cadence, preset.view)
 
     def close(self) -> None:
         for detector in self._loaded.values():

@@ -29,7 +29,7 @@ def anonymize(
                 _require_no_frame(waiting)
             epoch = item.stamp.epoch
             covers = tracker.push(observer.observe(item))
-            waiting.append(item.without_view())
+            waiting.append(item)
             yield from _release(waiting, covers, redactor)
         elif waiting:
             waiting.append(item)

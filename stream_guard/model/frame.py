@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +25,25 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A small upright RGB copy of a frame for the detectors."""
+    """A small upright copy of a frame for the detectors."""
 
-    rgb: NDArray[np.uint8]
-    """(h, w, 3), C-contiguous."""
+    bgr: NDArray[np.uint8]
+    """(h, w, 3), C-contiguous; blue first, since swscale makes that in half the time of RGB."""
     scale_x: float
     """Frame pixels per view pixel."""
     scale_y: float
+
+
+class Eye(Protocol):
+    """Makes small upright copies of one frame, with square pixels, for as long as it is unpainted."""
+
+    def view(self, side: int, max_upscale: float) -> View:
+        """Return a copy whose long side is `side` pixels, the frame enlarged by `max_upscale` at most."""
+        ...
+
+    def grey(self, side: int) -> NDArray[np.uint8]:
+        """Return a grey copy, (h, w), whose long side is at most `side` pixels."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +52,12 @@ class Frame:
 
     stamp: Stamp
     picture: Picture
-    view: View | None
-    """None once the detector has judged the frame (it is large and no longer needed)."""
+    eye: Eye | None = None
+    """None where nobody is to look, as in the replay of a plan."""
     damaged: bool = False
     """The decoder reported an error on or near this frame."""
     last: bool = False
     """Nothing follows in this epoch, as far as is known."""
-
-    def without_view(self) -> Frame:
-        return replace(self, view=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, cast
+from dataclasses import dataclass
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -28,7 +29,7 @@ class ArraySource:
 
     live = False
 
-    def __init__(self, pixels: NDArray[np.uint8], *, view_side: int, max_upscale: float = 1.0) -> None:
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
         """Copy the picture.
 
         Raises:
@@ -45,16 +46,15 @@ class ArraySource:
                 "it must be uint8, (height, width, 3) RGB, (height, width, 4) RGBA or (height, width, 1) grey"
             )
         self.pixels = np.array(pixels, order="C")
-        self._view_side, self._max_upscale = view_side, max_upscale
         height, width = pixels.shape[:2]
         self.media = Media("picture", None, "array", width, height, fps=0.0, frame_count=1)
 
     def items(self) -> Iterator[Item]:
         """Yield the one frame."""
-        yield frame_of(self.pixels, self._view_side, self._max_upscale)
+        yield frame_of(self.pixels)
 
 
-def frame_of(pixels: NDArray[Any], view_side: int, max_upscale: float, damaged: bool = False) -> Frame:
+def frame_of(pixels: NDArray[Any], damaged: bool = False) -> Frame:
     """Return a frame whose channels are views into pixels (h, w, 1 to 4), uint8 or uint16."""
     height, width, count = pixels.shape
     channels = tuple(
@@ -62,17 +62,33 @@ def frame_of(pixels: NDArray[Any], view_side: int, max_upscale: float, damaged: 
         for i, component in enumerate(COMPONENTS[count])
     )
     picture = Picture(width, height, lambda: channels, full_range=True)
-    return Frame(Stamp(0, 0, 0.0), picture, _view(pixels, view_side, max_upscale), damaged)
+    return Frame(Stamp(0, 0, 0.0), picture, ArrayEye(pixels), damaged)
 
 
-def _view(pixels: NDArray[Any], side: int, max_upscale: float) -> View:
-    height, width, count = pixels.shape
-    to = view_size(width, height, None, side, max_upscale)
-    colours = np.ascontiguousarray(pixels[:, :, :3] if count >= 3 else pixels[:, :, :1])
-    small: NDArray[Any] = cv2.resize(
-        colours, to, interpolation=cv2.INTER_AREA if to[0] < width else cv2.INTER_LINEAR
-    )
+@dataclass(frozen=True, slots=True)
+class ArrayEye:
+    """Looks at an array (fulfils `frame.Eye`)."""
+
+    pixels: NDArray[Any]
+
+    def view(self, side: int, max_upscale: float) -> View:
+        height, width = self.pixels.shape[:2]
+        to = view_size(width, height, None, side, max_upscale)
+        small = _resized(self.pixels, to)
+        bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR if small.ndim == 3 else cv2.COLOR_GRAY2BGR)
+        return View(np.asarray(bgr, np.uint8), width / to[0], height / to[1])
+
+    def grey(self, side: int) -> NDArray[np.uint8]:
+        height, width = self.pixels.shape[:2]
+        small = _resized(self.pixels, view_size(width, height, None, side, 1.0))
+        return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY) if small.ndim == 3 else small, np.uint8)
+
+
+def _resized(pixels: NDArray[Any], to: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the colours, (h, w, 3) or grey (h, w), at 8 bits."""
+    colours = np.ascontiguousarray(pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1])
+    kind = cv2.INTER_AREA if to[0] < pixels.shape[1] else cv2.INTER_LINEAR
+    small: NDArray[Any] = cv2.resize(colours, to, interpolation=kind)
     if small.dtype == np.uint16:
         small = np.right_shift(small, 8).astype(np.uint8)
-    rgb = small if small.ndim == 3 else cv2.cvtColor(small, cv2.COLOR_GRAY2RGB)
-    return View(cast("NDArray[np.uint8]", np.ascontiguousarray(rgb)), width / to[0], height / to[1])
+    return small

@@ -14,7 +14,7 @@ from stream_guard.errors import InputError
 from stream_guard.model.frame import Frame, Item, Passthrough, Stamp
 from stream_guard.model.geometry import Orientation
 from stream_guard.model.media import Media
-from stream_guard.sources.planes import paintable, picture_of, view_of
+from stream_guard.sources.planes import PlaneEye, Shrinker, paintable, picture_of
 from stream_guard.sources.pyav import (
     MAX_PIXELS,
     StreamFacts,
@@ -40,9 +40,7 @@ class FileSource:
 
     live = False
 
-    def __init__(
-        self, path: Path, *, view_side: int, max_upscale: float = 1.0, keep_audio: bool = True
-    ) -> None:
+    def __init__(self, path: Path, *, keep_audio: bool = True) -> None:
         """Open the file and decode its first frame.
 
         Raises:
@@ -50,7 +48,7 @@ class FileSource:
         """
         self.warnings: list[str] = []
         self._name = str(path)
-        self._view_side, self._max_upscale = view_side, max_upscale
+        self._shrinker = Shrinker(self._name)
         self._container = open_container(path)
         try:
             with translated(self._name):
@@ -143,8 +141,8 @@ class FileSource:
 
     def _frame(self, decoded: av.VideoFrame, stamp: Stamp, orientation: Orientation, damaged: bool) -> Frame:
         frame = paintable(decoded)
-        view = view_of(frame, orientation, self._aspect, self._view_side, self._max_upscale)
-        return Frame(stamp, picture_of(frame, orientation), view, damaged)
+        eye = PlaneEye(frame, orientation, self._aspect, self._shrinker)
+        return Frame(stamp, picture_of(frame, orientation), eye, damaged)
 
     def _read(self) -> Iterator[av.Packet[Any] | tuple[av.VideoFrame, bool]]:
         """Yield sound packets and (frame, damaged) in file order, going on after errors."""

@@ -11,11 +11,13 @@ from typing import Any
 import av
 import numpy as np
 from av.video.format import names as PIXEL_FORMATS  # type: ignore[attr-defined]  # noqa: N812
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from stream_guard.model.frame import View
 from stream_guard.model.geometry import Orientation
 from stream_guard.model.picture import Channel, Component, Picture
+from stream_guard.sources.pyav import translated
 
 _STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "440": (1, 2), "411": (4, 1), "410": (4, 4)}
 _YUV = (Component.LUMA, Component.CB, Component.CR, Component.ALPHA)
@@ -69,28 +71,56 @@ def picture_of(frame: av.VideoFrame, orientation: Orientation) -> Picture:
     return Picture(width, height, channels, _is_full_range(frame), Decoded(frame, orientation))
 
 
-def view_of(
-    frame: av.VideoFrame, orientation: Orientation, aspect: Fraction | None, side: int, max_upscale: float
-) -> View:
-    """Return the small upright RGB copy, its pixels square, its long side at most `side`."""
-    width, height = view_size(frame.width, frame.height, aspect, side, max_upscale)
+class Shrinker:
+    """Shrinks the frames of one source; keeps swscale's tables, 0.3 MB and 0.3 ms, from frame to frame."""
+
+    def __init__(self, name: str) -> None:
+        """Errors name the source."""
+        self._name = name
+        self._colour, self._grey = VideoReformatter(), VideoReformatter()
+
+    def bgr(self, frame: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
+        """Return (height, width, 3)."""
+        with translated(self._name):
+            return _resized(self._colour, frame, width, height, "bgr24").reshape(height, width, 3)
+
+    def grey(self, frame: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
+        """Return (height, width)."""
+        with translated(self._name):
+            return _resized(self._grey, frame, width, height, "gray")
+
+
+def _resized(
+    by: VideoReformatter, frame: av.VideoFrame, width: int, height: int, to: str
+) -> NDArray[np.uint8]:
+    """Return the rows of a packed copy; `to_ndarray` would copy them once more, 3 ms at 1280x720."""
     shrinks = width < frame.width and height < frame.height
-    small = _rgb_of(
-        frame.reformat(width, height, "rgb24", interpolation="AREA" if shrinks else "BILINEAR", threads=1)
-    )
-    scale_x, scale_y = frame.width / width, frame.height / height
-    if orientation.swaps_axes:
-        scale_x, scale_y = scale_y, scale_x
-    return View(np.ascontiguousarray(orientation.upright(small), dtype=np.uint8), scale_x, scale_y)
+    kind = "AREA" if shrinks else "BILINEAR"
+    plane = by.reformat(frame, width, height, to, interpolation=kind, threads=1).planes[0]
+    rows: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return rows[:height, : width * (3 if to == "bgr24" else 1)]
 
 
-def _rgb_of(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """Return a view of the pixels of an RGB24 frame; `to_ndarray` would copy them, 3 ms at 1280x720."""
-    plane = frame.planes[0]
-    rows: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[
-        : frame.height
-    ]
-    return rows[:, : 3 * frame.width].reshape(frame.height, frame.width, 3)
+@dataclass(frozen=True, slots=True)
+class PlaneEye:
+    """Looks at a decoded frame (fulfils `frame.Eye`)."""
+
+    frame: av.VideoFrame
+    orientation: Orientation
+    aspect: Fraction | None
+    shrinker: Shrinker
+
+    def view(self, side: int, max_upscale: float) -> View:
+        width, height = view_size(self.frame.width, self.frame.height, self.aspect, side, max_upscale)
+        small = self.orientation.upright(self.shrinker.bgr(self.frame, width, height))
+        scale_x, scale_y = self.frame.width / width, self.frame.height / height
+        if self.orientation.swaps_axes:
+            scale_x, scale_y = scale_y, scale_x
+        return View(np.ascontiguousarray(small), scale_x, scale_y)
+
+    def grey(self, side: int) -> NDArray[np.uint8]:
+        width, height = view_size(self.frame.width, self.frame.height, self.aspect, side, 1.0)
+        return np.ascontiguousarray(self.orientation.upright(self.shrinker.grey(self.frame, width, height)))
 
 
 def view_size(

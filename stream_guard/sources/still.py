@@ -67,14 +67,13 @@ class StillSource:
 
     live = False
 
-    def __init__(self, path: Path, *, view_side: int, max_upscale: float = 1.0) -> None:
+    def __init__(self, path: Path) -> None:
         """Open and decode the picture.
 
         Raises:
             InputError: it cannot be opened, is no picture, is too large, or moves.
         """
         self.warnings: list[str] = []
-        self._view_side, self._max_upscale = view_side, max_upscale
         require_file(path)
         data = _read(path)
         if data[4:8] == b"ftyp" and data[8:12] not in (b"avif", b"avis"):
@@ -106,7 +105,7 @@ class StillSource:
 
     def items(self) -> Iterator[Item]:
         """Yield the one frame."""
-        yield frame_of(self._pixels, self._view_side, self._max_upscale, damaged=bool(self.warnings))
+        yield frame_of(self._pixels, damaged=bool(self.warnings))
 
 
 def _read(path: Path) -> bytes:
