@@ -116,7 +116,7 @@ def test_yunet_gets_blue_first_and_a_border_of_black() -> None:
     """The canary cannot tell: a portrait with red and blue swapped is found nearly as well."""
     red = np.zeros((30, 40, 3), np.uint8)
     red[..., 0] = 255
-    blob = _blob(red, np.zeros((1, 3, 0, 0), np.float32))
+    blob = _blob(as_view(red).bgr, np.zeros((1, 3, 0, 0), np.float32))
     assert blob.shape == (1, 3, 32, 64)
     assert [blob[0, c, :30, :40].mean() for c in range(3)] == [0, 0, 255]
     assert not blob[0, :, 30:].any()
