@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ ELSEWHERE = rgb(np.asarray(255 - seen_from(texture(640, 360, seed=9), 320, 180, 
 
 @dataclass(frozen=True)
 class Shown:
-    """An eye that shows one picture, whatever size is asked for."""
+    """An eye that shows one picture, whatever size of view is asked for."""
 
     picture: Rgb
     scale: float
@@ -51,7 +52,8 @@ class Shown:
         return View(self.picture, self.scale, self.scale)
 
     def grey(self, side: int) -> Grey:
-        return self.picture[..., 0]
+        height, width = self.picture.shape[:2]
+        return np.asarray(cv2.resize(self.picture[..., 0], (side, side * height // width)), np.uint8)
 
 
 def frame(index: int, picture: Rgb | None = STILL, time_s: float | None = None, scale: float = 1.0) -> Frame:

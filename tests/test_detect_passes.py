@@ -29,7 +29,7 @@ class Marked:
     name = "marked"
 
     def detect(self, view: View) -> Sequence[Detection]:
-        ys, xs = np.nonzero(view.bgr[..., 0] > 128)
+        ys, xs = np.nonzero(view.bgr[..., 2] > 128)
         if not len(xs):
             return ()
         box = Box(float(xs.min()), float(ys.min()), float(xs.max()) + 1, float(ys.max()) + 1)
