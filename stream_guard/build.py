@@ -367,4 +367,8 @@ def _versions() -> dict[str, str]:
 
 
 def _models() -> tuple[dict[str, str], ...]:
-    return tuple({"file": m.path.name, "sha256": m.sha256, "licence": m.licence} for m in read_manifest())
+    return tuple(
+        {"file": m.path.name, "sha256": m.sha256, "licence": m.licence}
+        for m in read_manifest()
+        if m.used_by == "detect"
+    )

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from stream_guard.errors import MissingLibraryError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 DEBIAN_PACKAGES = "libgl1 libglib2.0-0 libxcb1 libegl1 libgles2"
 
@@ -36,3 +40,16 @@ def cap_threads() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+
+
+def onnx_session(model: bytes) -> InferenceSession:
+    """Return a session for the contents of a model file that runs on the thread that calls it."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # 20 MB for one size of picture, and YuNet gets several
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

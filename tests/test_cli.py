@@ -142,6 +142,7 @@ def test_a_video_with_its_report(tmp_path: Path) -> None:
     assert told["tracks"]
     assert all(track["detected"] for track in told["tracks"])
     assert all(len(model["sha256"]) == 64 for model in told["models"])
+    assert not any("sface" in model["file"] for model in told["models"])  # nobody was recognised here
     for side, path in (("input", WALK), ("output", out)):
         sum_ = subprocess.run(["sha256sum", path], capture_output=True, text=True, check=True).stdout.split()[
             0
@@ -324,7 +325,7 @@ def test_settings_prints_a_settings_file(tmp_path: Path) -> None:
 def test_models_are_listed_and_verified() -> None:
     done = run("models")
     assert done.returncode == 0
-    assert done.stdout.count("verified") == 3
+    assert done.stdout.count("verified") == 4
     assert "MIT" in done.stdout
     assert "Apache-2.0" in done.stdout
 

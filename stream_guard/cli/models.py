@@ -1,4 +1,4 @@
-"""`stream-guard models`: what the detectors are made of."""
+"""`stream-guard models`: the networks that come along."""
 
 from __future__ import annotations
 

@@ -22,6 +22,8 @@ class ModelFile:
     licence: str
     origin: str
     purpose: str
+    used_by: str
+    """The package that loads it, "detect" or "verify"."""
 
 
 def bundled_folder(name: str) -> Path:
@@ -49,7 +51,14 @@ def read_manifest(folder: Path | None = None) -> tuple[ModelFile, ...]:
 
 def _entry(folder: Path, entry: dict[str, Any]) -> ModelFile:
     origin = f"{entry['origin']['package']} {entry['origin']['version']}"
-    return ModelFile(folder / entry["name"], entry["sha256"], entry["licence"], origin, entry["purpose"])
+    return ModelFile(
+        folder / entry["name"],
+        entry["sha256"],
+        entry["licence"],
+        origin,
+        entry["purpose"],
+        entry["used_by"],
+    )
 
 
 def load_verified(name: str, folder: Path | None = None) -> bytes:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from stream_guard.detect.models import load_verified
 from stream_guard.model.frame import View
 from stream_guard.model.geometry import Box
 from stream_guard.model.verdict import Detection
+from stream_guard.native import onnx_session
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 MODEL: Final = "face_detection_yunet_2023mar.onnx"
 STRIDES: Final = (8, 16, 32)
@@ -37,15 +40,7 @@ class YuNet:
 
     def __init__(self, floor: float, model: bytes | None = None) -> None:
         """Load the network; detections scoring under `floor` are not reported."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.enable_mem_pattern = False  # 20 MB for one size of picture, and here there are several
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        self._session: onnxruntime.InferenceSession | None = onnxruntime.InferenceSession(
-            model or load_verified(MODEL), options, providers=["CPUExecutionProvider"]
-        )
+        self._session: InferenceSession | None = onnx_session(model or load_verified(MODEL))
         self._floor = floor
         self._blob = np.zeros((1, 3, 0, 0), np.float32)
 
