@@ -123,7 +123,7 @@ def _pass(guard: Guard, path: Path, target: Path | None, clock: Clock) -> None:
         source = guard._open(path, undo)
         sink = guard._sink(source, target) if target else None
         observer, tracker = guard._judges(source.media)
-        redactor: Any = SimpleNamespace(render=clock.timed("paint", guard._redactor().render))
+        redactor: Any = SimpleNamespace(render=clock.timed("paint", guard._redactor(guard._zones()).render))
         watching: Any = SimpleNamespace(observe=clock.timed("detect", observer.observe))
         tracking: Any = SimpleNamespace(
             push=clock.timed("track", tracker.push), flush=clock.timed("track", tracker.flush)

@@ -23,6 +23,7 @@ from stream_guard import plan as plans
 from stream_guard.detect.models import read_manifest
 from stream_guard.detect.presets import PRESETS, Detectors
 from stream_guard.detect.registry import members
+from stream_guard.detect.zones import ZonedObserver
 from stream_guard.errors import InputError, OutputError, SettingsError
 from stream_guard.flow.anonymize import anonymize
 from stream_guard.flow.progress import Listener, Meter
@@ -30,6 +31,7 @@ from stream_guard.flow.report import FileFacts, Report
 from stream_guard.flow.run import run
 from stream_guard.model.frame import Frame
 from stream_guard.model.media import Media
+from stream_guard.model.polygon import zones_of
 from stream_guard.model.ports import Observer, Tracker
 from stream_guard.model.redacted import RedactedFrame
 from stream_guard.model.verdict import Between, Cover, Observation
@@ -168,9 +170,11 @@ class Guard:
             sink = self._sink(opened, target)
             undo.callback(sink.abort)
             draft = self._report_draft(report, given, target, undo)
-            observer, tracker = _replay(Path(plan), given) if plan else self._judges(opened.media)
+            replayed = _loaded_plan(Path(plan), given) if plan else None
+            zones = self._zones(replayed)
+            observer, tracker = _replay(replayed) if replayed else self._judges(opened.media)
             meter = Meter(opened.media, progress, time.monotonic)
-            account = run(opened, observer, tracker, self._redactor(), sink.write, meter)
+            account = run(opened, observer, tracker, self._redactor(zones), sink.write, meter)
             sink.finish()
             told = Report(
                 input=_facts(given),
@@ -179,8 +183,9 @@ class Guard:
                 elapsed_s=time.monotonic() - start_s,
                 account=account,
                 dropped=opened.media.dropped,
-                notes=(*self._lag_note(opened.media), *sink.notes),
-                warnings=(*self._style_warning(), *opened.warnings),
+                notes=(*self._notes(opened.media, replayed), *sink.notes),
+                warnings=(*self._style_warning(), *_ignored_warning(observer), *opened.warnings),
+                zones=zones.model_dump(mode="json"),
                 settings=self.settings.model_dump(mode="json"),
                 versions=_versions(),
                 models=() if plan else _models(),
@@ -200,15 +205,16 @@ class Guard:
             undo.callback(draft.discard)
             covers: list[Cover] = []
             meter = Meter(opened.media, progress, time.monotonic)
-            run(opened, *self._judges(opened.media), self._redactor(), _into(covers), meter)
-            plan = plans.of(covers, given.name, _sha256(given), opened.media.width, opened.media.height)
+            zones, media = self._zones(), opened.media
+            run(opened, *self._judges(media), self._redactor(zones), _into(covers), meter)
+            plan = plans.of(covers, given.name, _sha256(given), media.width, media.height, zones)
             _publish(draft, plans.dump(plan))
             return plan
 
     def anonymize_image(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Do what `stream_guard.anonymize_image` does, with the models that are loaded already."""
         source = ArraySource(pixels)
-        for _ in anonymize(source.items(), *self._judges(source.media), self._redactor()):
+        for _ in anonymize(source.items(), *self._judges(source.media), self._redactor(self._zones())):
             pass
         return source.pixels
 
@@ -232,7 +238,13 @@ class Guard:
 
     def _judges(self, media: Media) -> tuple[Observer, Tracker]:
         rules = Tracking(confidence=self.settings.detect.confidence, hold_s=self.settings.track.hold_s)
-        return self._loaded().observer(self._preset), FixedLagSmoother(self._lag(media), rules)
+        zones = self.settings.zones
+        observer: Observer = self._loaded().observer(self._preset)
+        if zones.ignore_zone:
+            observer = ZonedObserver(
+                observer, zones_of(zones.ignore_zone), zones_of(zones.cover_zone), rules.confidence
+            )
+        return observer, FixedLagSmoother(self._lag(media), rules)
 
     def _loaded(self) -> Detectors:
         if self._detectors is None:
@@ -253,6 +265,13 @@ class Guard:
         frame_bytes = media.width * media.height * _BYTES_A_PIXEL + _GREY_BYTES
         return int(self.settings.limits.lag_memory_mb * 1e6 / frame_bytes)
 
+    def _notes(self, media: Media, plan: plans.Plan | None) -> list[str]:
+        if plan is None:
+            return self._lag_note(media)
+        if self.settings.zones.ignore_zone:
+            return ["zones.ignore_zone was not needed: what is covered follows from the plan"]
+        return []
+
     def _lag_note(self, media: Media) -> list[str]:
         lag = self._lag(media)
         if media.frame_count == 1 or lag == self._wanted_lag(media):
@@ -262,7 +281,15 @@ class Guard:
             "limits.lag_memory_mb allows no more"
         ]
 
-    def _redactor(self) -> MaskRedactor:
+    def _zones(self, plan: plans.Plan | None = None) -> plans.PlannedZones:
+        """Return the zones in force: a plan's are covered as well; where it replays, nobody looks anew."""
+        ours = self.settings.zones
+        if plan is None:
+            return plans.PlannedZones(cover=ours.cover_zone, ignore=ours.ignore_zone)
+        cover = tuple(dict.fromkeys((*plan.zones.cover, *ours.cover_zone)))
+        return plans.PlannedZones(cover=cover, ignore=plan.zones.ignore)
+
+    def _redactor(self, zones: plans.PlannedZones) -> MaskRedactor:
         chosen = self.settings.redact
         margins = replace(
             self._style.margins, side=chosen.margin_side, above=chosen.margin_above, below=chosen.margin_below
@@ -272,6 +299,7 @@ class Guard:
             key=secrets.token_bytes(32),
             margins=None if self._style.tier is Tier.WEAK else margins,  # its tight box is what it is
             draw_boxes=chosen.draw_boxes,
+            zones=zones_of(zones.cover),
         )
 
     def _style_warning(self) -> list[str]:
@@ -320,10 +348,23 @@ class _NotLooking:
         """Nothing is open."""
 
 
-def _replay(path: Path, source: Path) -> tuple[Observer, Tracker]:
+def _loaded_plan(path: Path, source: Path) -> plans.Plan:
     plan = plans.load(path)
     plans.require_made_for(plan, path, _sha256(source), str(source))
+    return plan
+
+
+def _replay(plan: plans.Plan) -> tuple[Observer, Tracker]:
     return _NotLooking(), Replay(plan.regions(), plan.whole())
+
+
+def _ignored_warning(observer: Observer) -> list[str]:
+    if not isinstance(observer, ZonedObserver) or not observer.ignored:
+        return []
+    return [
+        f"{observer.ignored} detections of faces were left uncovered, their centre lay in an "
+        "ignore zone; look there before you release it"
+    ]
 
 
 def _into(covers: list[Cover]) -> Any:

@@ -7,10 +7,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from stream_guard.errors import InputError
 from stream_guard.model.geometry import Box
+from stream_guard.model.polygon import checked_zone
 from stream_guard.model.verdict import Cover, Origin, Region
 
 VERSION: Final = 1
@@ -57,6 +66,18 @@ class PlannedInput(_Part):
     height: int = Field(gt=0)
 
 
+Zone = Annotated[tuple[tuple[float, float], ...], AfterValidator(checked_zone)]
+
+
+class PlannedZones(_Part):
+    """Polygons by their corners, in shares of the picture's width and height."""
+
+    cover: tuple[Zone, ...] = ()
+    """Covered in every frame."""
+    ignore: tuple[Zone, ...] = ()
+    """Where faces were left out when the plan was made; for the record, the faces say what is covered."""
+
+
 def _known_version(value: object) -> object:
     if value != VERSION:
         raise ValueError(
@@ -70,6 +91,7 @@ class Plan(_Part):
 
     stream_guard_plan: Annotated[Literal[1], BeforeValidator(_known_version)] = 1
     input: PlannedInput
+    zones: PlannedZones = PlannedZones()
     frames: tuple[PlannedFrame, ...]
 
     @model_validator(mode="after")
@@ -111,8 +133,11 @@ def planned(cover: Cover) -> PlannedFrame:
 def dump(plan: Plan) -> str:
     """Return the plan as JSON with one line a frame, so that a diff shows what an editor changed."""
     head = json.dumps(plan.input.model_dump(), indent=1, ensure_ascii=False)
+    zones = json.dumps(plan.zones.model_dump())
     lines = ",\n".join(json.dumps(frame.model_dump(), ensure_ascii=False) for frame in plan.frames)
-    return f'{{"stream_guard_plan": {VERSION},\n"input": {head},\n"frames": [\n{lines}\n]}}\n'
+    return (
+        f'{{"stream_guard_plan": {VERSION},\n"input": {head},\n"zones": {zones},\n"frames": [\n{lines}\n]}}\n'
+    )
 
 
 def load(path: Path) -> Plan:
@@ -142,10 +167,17 @@ def require_made_for(plan: Plan, path: Path, sha256: str, name: str) -> None:
         )
 
 
-def of(covers: Iterable[Cover], name: str, sha256: str, width: int, height: int) -> Plan:
+def of(
+    covers: Iterable[Cover],
+    name: str,
+    sha256: str,
+    width: int,
+    height: int,
+    zones: PlannedZones = PlannedZones(),  # noqa: B008 - frozen
+) -> Plan:
     """Return the plan that replays these covers."""
     about = PlannedInput(name=name, sha256=sha256, width=width, height=height)
-    return Plan(input=about, frames=tuple(planned(cover) for cover in covers))
+    return Plan(input=about, zones=zones, frames=tuple(planned(cover) for cover in covers))
 
 
 def _region(face: Face) -> Region:

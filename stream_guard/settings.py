@@ -8,12 +8,13 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from stream_guard.errors import SettingsError
+from stream_guard.model.polygon import checked_zone
 
 PREFIX: Final = "STREAM_GUARD_"
 CONFIG_VARIABLE: Final = "STREAM_GUARD_CONFIG"
@@ -23,6 +24,27 @@ _NOT_SETTINGS: Final = {CONFIG_VARIABLE, "STREAM_GUARD_TEST_DATA"}
 def _split(value: object) -> object:
     """Let an option or variable name several values as "a,b"."""
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _split_zones(value: object) -> object:
+    """Let an option or variable name several zones as "x,y x,y x,y; x,y x,y x,y"."""
+    return [zone for zone in value.split(";") if zone.strip()] if isinstance(value, str) else value
+
+
+def _corners(zone: object) -> list[tuple[float, float]]:
+    """Return the corners of a zone given as "x,y x,y x,y" or as a list of [x, y]."""
+    pairs = [corner.split(",") for corner in zone.split()] if isinstance(zone, str) else zone
+    try:
+        return [(float(x), float(y)) for x, y in pairs]  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as exc:
+        raise ValueError(
+            'a zone should look like "0,0 0.5,0 0.5,0.4", and a list of zones in a file like '
+            "[[[0, 0], [0.5, 0], [0.5, 0.4]]]"
+        ) from exc
+
+
+Zone = Annotated[tuple[tuple[float, float], ...], BeforeValidator(_corners), AfterValidator(checked_zone)]
+Zones = Annotated[tuple[Zone, ...], BeforeValidator(_split_zones), Field(max_length=64)]
 
 
 class _Section(BaseModel):
@@ -60,6 +82,19 @@ class Track(_Section):
         ge=0,
         le=10,
         description="Seconds of video held back, so that a face is covered before it is first found.",
+    )
+
+
+class Areas(_Section):
+    """Where to cover always, and where to leave faces alone."""
+
+    cover_zone: Zones = Field(
+        default=(),
+        description="Always cover this polygon: its corners in shares of width and height, 0 to 1.",
+    )
+    ignore_zone: Zones = Field(
+        default=(),
+        description="Never cover faces whose centre is in this polygon. Whoever passes there is exposed.",
     )
 
 
@@ -131,6 +166,7 @@ class Settings(_Section):
 
     detect: Detect = Detect()
     track: Track = Track()
+    zones: Areas = Areas()
     redact: Redact = Redact()
     output: Output = Output()
     limits: Limits = Limits()
@@ -151,6 +187,11 @@ class Setting:
     @property
     def option(self) -> str:
         return "--" + self.name.replace("_", "-")
+
+    @property
+    def takes_zones(self) -> bool:
+        """Its option is given once for each zone."""
+        return Zone in get_args(self.info.annotation)
 
     @property
     def variable(self) -> str:
@@ -304,7 +345,7 @@ def _sentence(error: ValidationError, given: Mapping[str, Given]) -> str:
     first = error.errors()[0]
     path = ".".join(str(part) for part in first["loc"][:2])
     wrong = given[path]
-    reason = first["msg"].removeprefix("Input ").rstrip(".")
+    reason = first["msg"].removeprefix("Input ").removeprefix("Value error, ").rstrip(".")
     if first["type"] == "string_pattern_mismatch":
         reason = f"should look like {(catalogue()[path].info.examples or [''])[0]}"
     if first["type"] == "literal_error":

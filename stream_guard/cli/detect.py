@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from stream_guard.cli.display import MODES, display
+from stream_guard.cli.failure import say
 from stream_guard.cli.options import effective, setting_options
 from stream_guard.errors import ExitCode
 
@@ -24,7 +25,7 @@ from stream_guard.errors import ExitCode
 )
 @click.option("--overwrite", is_flag=True, default=None, help="Replace a plan that exists.")
 @click.option("--progress", type=click.Choice(MODES), default="auto", help="How to show progress.  [auto]")
-@setting_options("detect", "track", "limits")
+@setting_options("detect", "track", "zones", "limits")
 def detect(source: Path, output: Path, progress: str, config: Path | None, **given: Any) -> ExitCode:
     """Find every face and write a plan: one line of JSON a frame, to be checked, edited and replayed.
 
@@ -37,6 +38,8 @@ def detect(source: Path, output: Path, progress: str, config: Path | None, **giv
 
     with Guard(settings) as guard, display(progress, str(source)) as listener:
         plan = guard.detect(source, output, progress=listener)
+    if plan.zones.ignore:
+        say(f"{source}: faces in ignore zones are not in the plan; look there as well", "warning")
     if progress != "json":
         faces = len({face.track for frame in plan.frames for face in frame.faces})
         click.echo(f"{output}: {len(plan.frames)} frame(s), {faces} face track(s)")

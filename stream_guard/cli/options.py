@@ -31,15 +31,16 @@ def setting_options(*sections: str) -> Callable[[_Function], _Function]:
 
 
 def effective(config: Path | None, given: dict[str, Any]) -> st.Effective:
-    """Return the settings of a run from all their sources; options that were not given are None."""
-    return st.effective(config, options={name: value for name, value in given.items() if value is not None})
+    """Return the settings of a run from all their sources; options that were not given are None or ()."""
+    chosen = {name: value for name, value in given.items() if value not in (None, ())}
+    return st.effective(config, options=chosen)
 
 
 def plain(value: object) -> str:
     """Return a setting's value as a person would type it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
 
 
 def _option(setting: st.Setting) -> Callable[[_Function], _Function]:
@@ -49,13 +50,22 @@ def _option(setting: st.Setting) -> Callable[[_Function], _Function]:
             f"{setting.option}/--no-{setting.option[2:]}", setting.name, default=None, help=text
         )
     # checked with all other sources by settings.py, which names the nearest valid value
-    return click.option(setting.option, setting.name, default=None, metavar=_metavar(setting), help=text)
+    return click.option(
+        setting.option,
+        setting.name,
+        default=None,
+        multiple=setting.takes_zones,
+        metavar=_metavar(setting),
+        help=text,
+    )
 
 
 def _metavar(setting: st.Setting) -> str:
     kind = setting.info.annotation
     if kind in (int, float):
         return "NUMBER"
+    if setting.takes_zones:
+        return "'X,Y X,Y X,Y...'"
     choices = get_args(kind)
     if choices and all(isinstance(c, str) for c in choices) and len(choices) <= 4:
         return "|".join(choices)

@@ -38,7 +38,7 @@ Job = tuple[Path, Path]
     help="Write the report to this file instead.",
 )
 @click.option("--progress", type=click.Choice(MODES), default="auto", help="How to show progress.  [auto]")
-@setting_options("detect", "track", "redact", "output", "limits")
+@setting_options("detect", "track", "zones", "redact", "output", "limits")
 def redact(
     inputs: tuple[Path, ...],
     output: Path,

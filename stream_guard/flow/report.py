@@ -116,6 +116,8 @@ class Report:
     notes: tuple[str, ...]
     """What was done differently from what the input or the settings suggest."""
     warnings: tuple[str, ...]
+    zones: Mapping[str, Any]
+    """The polygons that were covered in every frame, and those in which faces were ignored."""
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
     models: tuple[Mapping[str, str], ...]
@@ -148,6 +150,7 @@ class Report:
             "dropped": list(self.dropped),
             "notes": list(self.notes),
             "warnings": list(self.warnings),
+            "zones": dict(self.zones),
             "settings": dict(self.settings),
             "versions": dict(self.versions),
             "models": [dict(m) for m in self.models],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from stream_guard.errors import PipelineError
 from stream_guard.model.frame import Frame, Stamp
 from stream_guard.model.picture import Channel, Component, Picture
+from stream_guard.model.polygon import Polygon
 from stream_guard.model.redacted import RENDER_SEAL, RedactedFrame
 from stream_guard.model.verdict import Cover, Region
 from stream_guard.redact.mask import Margins, Mask, fill, mask_of, soft_edge_px, window_on
 from stream_guard.redact.style import Birth, Colour, Style, Swatch, code, keyed_noise, to_samples
+from stream_guard.redact.zones import ZonePainter
 
 SLATE: Colour = (32, 32, 32)
 SAFETY_GREEN: Colour = (0, 255, 0)
@@ -30,18 +33,25 @@ class _Frozen:
 
 
 class MaskRedactor:
-    """Covers faces with one style; what a track's mask shows is frozen at its first frame.
+    """Covers faces, and zones in every frame, with one style; what a mask shows is frozen at its first frame.
 
-    `key` seeds the styles' noise: a fresh secret for each run.
+    `key` seeds the styles' noise: a fresh secret for each run. Zones are in shares of the picture.
     """
 
     def __init__(
-        self, style: Style, *, key: bytes, margins: Margins | None = None, draw_boxes: bool = False
+        self,
+        style: Style,
+        *,
+        key: bytes,
+        margins: Margins | None = None,
+        draw_boxes: bool = False,
+        zones: Sequence[Polygon] = (),
     ) -> None:
         self._style = style
         self._key = key
         self._margins = margins or style.margins
         self._draw_boxes = draw_boxes
+        self._zones = ZonePainter(zones, style, key)
         self._frozen: dict[int, _Frozen] = {}
         self._epoch = 0
 
@@ -58,8 +68,14 @@ class MaskRedactor:
         if cover.whole is not None:
             _paint_slate(frame.picture)
         else:
-            self._paint_regions(frame, cover)
+            self._paint_parts(frame, cover)
         return RedactedFrame(RENDER_SEAL, frame.picture, cover)
+
+    def _paint_parts(self, frame: Frame, cover: Cover) -> None:
+        # Zones look before masks are painted and are painted after them: no soft edge may mix into a zone.
+        self._zones.look(frame.picture, frame.stamp)
+        self._paint_regions(frame, cover)
+        self._zones.paint(frame.picture)
 
     def _paint_regions(self, frame: Frame, cover: Cover) -> None:
         masks = [mask_of(region.box, self._margins) for region in cover.regions]

@@ -65,6 +65,8 @@ class Style:
     margins: Margins = Margins()  # noqa: RUF009 - frozen
     soft_px: int = 0
     """Width of the soft edge outside the mask."""
+    for_zones: Style | None = None
+    """What zones show instead, where the style needs a face or protects nobody."""
 
 
 def smooth(swatch: Swatch, channel: Channel, window: Window) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stream_guard.model.picture import Channel
 from stream_guard.redact.mask import Margins, Window
 from stream_guard.redact.style import Birth, Style, Swatch, Tier
+from stream_guard.redact.styles.frost import STYLE as FROST
 
 LEAST_KERNEL = 15
 KERNEL_SHARE = 0.3
@@ -39,4 +40,5 @@ STYLE = Style(
     freeze=freeze,
     content=content,
     margins=Margins(side=0, above=0, below=0, radius=0, least_px=1),
+    for_zones=FROST,  # a zone is covered for good
 )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.redact.style import Birth, Colour, Style, Swatch, Tier, painted, smooth
+from stream_guard.redact.styles.solid import solid
 
 SIDE = 128
 SMOOTH = 4
@@ -41,4 +42,5 @@ STYLE = Style(
     withstands="the same opaque pictogram for everybody: nothing of the face is left to attack",
     freeze=freeze,
     content=smooth,
+    for_zones=solid(GROUND),  # one pictogram stretched over a zone of any shape looks like nothing
 )
