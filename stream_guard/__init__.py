@@ -20,18 +20,22 @@ from stream_guard.native import libraries_required
 if TYPE_CHECKING:
     from stream_guard.build import Guard, anonymize_image, detect, output_name, redact
     from stream_guard.errors import StreamGuardError
+    from stream_guard.evaluate.score import Score
     from stream_guard.flow.progress import Progress
     from stream_guard.flow.report import Report
+    from stream_guard.measure import evaluate
     from stream_guard.settings import Settings
 
 __all__ = [
     "Guard",
     "Progress",
     "Report",
+    "Score",
     "Settings",
     "StreamGuardError",
     "anonymize_image",
     "detect",
+    "evaluate",
     "output_name",
     "redact",
 ]
@@ -42,10 +46,12 @@ _HOMES = {
     "Guard": "build",
     "Progress": "flow.progress",
     "Report": "flow.report",
+    "Score": "evaluate.score",
     "Settings": "settings",
     "StreamGuardError": "errors",
     "anonymize_image": "build",
     "detect": "build",
+    "evaluate": "measure",
     "output_name": "build",
     "redact": "build",
 }
@@ -59,7 +65,7 @@ def __getattr__(name: str) -> Any:
 
 
 class _Package(ModuleType):
-    """Keeps `redact` and `detect` the functions: importing subpackages of these names would rebind them."""
+    """Keeps `redact`, `detect` and `evaluate` functions: importing subpackages so named would rebind them."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (name in _HOMES and isinstance(value, ModuleType)):

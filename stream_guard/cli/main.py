@@ -12,6 +12,7 @@ import click
 import stream_guard
 from stream_guard.cli.detect import detect
 from stream_guard.cli.doctor import doctor
+from stream_guard.cli.evaluate import evaluate
 from stream_guard.cli.failure import debugging, report_failure, unknown
 from stream_guard.cli.models import models
 from stream_guard.cli.redact import redact
@@ -43,7 +44,7 @@ def commands() -> None:
     """
 
 
-for _command in (redact, detect, models, settings, doctor):
+for _command in (redact, detect, evaluate, models, settings, doctor):
     _command.params.append(
         click.Option(["--debug"], is_flag=True, expose_value=False, help="Show tracebacks.")
     )

@@ -1,0 +1,1 @@
+"""How well a redaction protects: judged from the pixels of original and result alone, whoever made it."""
