@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stream_guard.flow.progress import Progress
     from stream_guard.flow.report import Report
     from stream_guard.measure import evaluate
+    from stream_guard.record.keys import Signer
     from stream_guard.settings import Settings
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Report",
     "Score",
     "Settings",
+    "Signer",
     "StreamGuardError",
     "anonymize_image",
     "detect",
@@ -48,6 +50,7 @@ _HOMES = {
     "Report": "flow.report",
     "Score": "evaluate.score",
     "Settings": "settings",
+    "Signer": "record.keys",
     "StreamGuardError": "errors",
     "anonymize_image": "build",
     "detect": "build",

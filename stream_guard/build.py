@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import secrets
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -20,14 +17,15 @@ from numpy.typing import NDArray
 import stream_guard
 from stream_guard import native
 from stream_guard import plan as plans
-from stream_guard.detect.models import read_manifest
 from stream_guard.detect.presets import PRESETS, Detectors
-from stream_guard.detect.registry import members
+from stream_guard.detect.registry import members, models_of
 from stream_guard.detect.zones import ZonedObserver
-from stream_guard.errors import InputError, OutputError, SettingsError
+from stream_guard.errors import InputError, SettingsError
 from stream_guard.flow.anonymize import anonymize
+from stream_guard.flow.patience import Patience
 from stream_guard.flow.progress import Listener, Meter
-from stream_guard.flow.report import FileFacts, Report
+from stream_guard.flow.report import Report
+from stream_guard.flow.review import Review
 from stream_guard.flow.run import run
 from stream_guard.model.frame import Frame
 from stream_guard.model.media import Media
@@ -35,6 +33,10 @@ from stream_guard.model.polygon import zones_of
 from stream_guard.model.ports import Observer, Tracker
 from stream_guard.model.redacted import RedactedFrame
 from stream_guard.model.verdict import Between, Cover, Observation
+from stream_guard.record import facts
+from stream_guard.record.changes import changes
+from stream_guard.record.keys import Signer
+from stream_guard.record.trail import Trail, Wanted
 from stream_guard.redact.render import MaskRedactor
 from stream_guard.redact.style import Style, Tier
 from stream_guard.redact.styles import style_named, style_names
@@ -56,9 +58,6 @@ _BYTES_A_PIXEL: Final = 2.0
 _GREY_BYTES: Final = 640 * 640
 """Of the small grey copy that waits with each frame, at most."""
 _UNKNOWN_FPS: Final = 25.0
-_PACKAGES: Final = (
-    "av", "mediapipe", "numpy", "onnxruntime", "opencv-contrib-python", "pillow"
-)  # fmt: skip
 
 
 def redact(
@@ -69,17 +68,28 @@ def redact(
     progress: Listener | None = None,
     plan: str | Path | None = None,
     report: str | Path | bool = False,
+    contact_sheet: str | Path | None = None,
+    signer: Signer | None = None,
     **overrides: Any,
 ) -> Report:
     """Cover every face of a video or picture and write the result.
 
-    `overrides` are settings by name (style="solid", hold_s=2); `report` is True for a file beside the output.
+    `overrides` are settings by name (style="solid", hold_s=2); `report` is True for a file beside the output,
+    which `signer` signs; `contact_sheet` is a picture to draw of the riskiest places, .png or .jpg.
 
     Raises:
         StreamGuardError: its subclass says whether input, output, settings or models are to blame.
     """
     with Guard(_with(settings, overrides)) as guard:
-        return guard.redact(source, output, progress=progress, plan=plan, report=report)
+        return guard.redact(
+            source,
+            output,
+            progress=progress,
+            plan=plan,
+            report=report,
+            contact_sheet=contact_sheet,
+            signer=signer,
+        )
 
 
 def detect(
@@ -162,6 +172,8 @@ class Guard:
         progress: Listener | None = None,
         plan: str | Path | None = None,
         report: str | Path | bool = False,
+        contact_sheet: str | Path | None = None,
+        signer: Signer | None = None,
     ) -> Report:
         """Do what `stream_guard.redact` does, with the models that are loaded already."""
         given, target, start_s = Path(source), Path(output), time.monotonic()
@@ -169,29 +181,43 @@ class Guard:
             opened = self._open(given, undo)
             sink = self._sink(opened, target)
             undo.callback(sink.abort)
-            draft = self._report_draft(report, given, target, undo)
+            wanted = Wanted(
+                _report_path(report, target),
+                Path(contact_sheet) if contact_sheet else None,
+                signer,
+                self.settings.output.overwrite,
+            )
+            trail = undo.enter_context(Trail(wanted, given, target))
             replayed = _loaded_plan(Path(plan), given) if plan else None
             zones = self._zones(replayed)
             observer, tracker = _replay(replayed) if replayed else self._judges(opened.media)
+            redactor = self._redactor(zones)
+            review = _review(self.settings, opened.media, redactor, zones)
             meter = Meter(opened.media, progress, time.monotonic)
-            account = run(opened, observer, tracker, self._redactor(zones), sink.write, meter)
+            take = trail.watched(sink.write, review)
+            account = run(opened, observer, tracker, redactor, take, meter)
             sink.finish()
+            places = review.finish()
             told = Report(
-                input=_facts(given),
-                output=_facts(target),
-                media=_about(opened.media),
+                input=facts.file_facts(given),
+                output=facts.file_facts(target),
+                plan=facts.file_facts(Path(plan)) if plan else None,
+                changes=tuple(change.as_dict() for change in changes(replayed)) if replayed else (),
+                contact_sheet=trail.publish_sheet(places),
+                media=facts.media_facts(opened.media),
+                finished=facts.now_utc(),
                 elapsed_s=time.monotonic() - start_s,
                 account=account,
+                review=places,
                 dropped=opened.media.dropped,
                 notes=(*self._notes(opened.media, replayed), *sink.notes),
                 warnings=(*self._style_warning(), *_ignored_warning(observer), *opened.warnings),
                 zones=zones.model_dump(mode="json"),
                 settings=self.settings.model_dump(mode="json"),
-                versions=_versions(),
-                models=() if plan else _models(),
+                versions=facts.versions(stream_guard.__version__),
+                models=() if plan else facts.model_facts(models_of(self.settings.detect.detectors)),
             )
-            if draft is not None:
-                _publish(draft, json.dumps(told.as_dict(), indent=1, ensure_ascii=False) + "\n")
+            trail.publish_report(told)
             return told
 
     def detect(
@@ -207,7 +233,8 @@ class Guard:
             meter = Meter(opened.media, progress, time.monotonic)
             zones, media = self._zones(), opened.media
             run(opened, *self._judges(media), self._redactor(zones), _into(covers), meter)
-            plan = plans.of(covers, given.name, _sha256(given), media.width, media.height, zones)
+            sha256 = facts.sha256_of(given)
+            plan = plans.of(covers, given.name, sha256, media.width, media.height, zones)
             _publish(draft, plans.dump(plan))
             return plan
 
@@ -239,7 +266,8 @@ class Guard:
     def _judges(self, media: Media) -> tuple[Observer, Tracker]:
         rules = Tracking(confidence=self.settings.detect.confidence, hold_s=self.settings.track.hold_s)
         zones = self.settings.zones
-        observer: Observer = self._loaded().observer(self._preset)
+        looking = self._loaded().observer(self._preset)
+        observer: Observer = Patience(looking, self.settings.limits.unseen_frames)
         if zones.ignore_zone:
             observer = ZonedObserver(
                 observer, zones_of(zones.ignore_zone), zones_of(zones.cover_zone), rules.confidence
@@ -307,18 +335,6 @@ class Guard:
             return []
         return [f"the style {self._style.name} is {self._style.tier.value}: {self._style.withstands}"]
 
-    def _report_draft(
-        self, report: str | Path | bool, source: Path, target: Path, undo: ExitStack
-    ) -> Draft | None:
-        if report is False:
-            return None
-        path = Path(f"{target}.report.json") if report is True else Path(report)
-        if path.absolute() == target.absolute():
-            raise OutputError(f"{path} is the output itself; choose another name for the report.")
-        draft = Draft(path, source, self.settings.output.overwrite)
-        undo.callback(draft.discard)
-        return draft
-
 
 def _with(settings: Settings | None, overrides: dict[str, Any]) -> Settings:
     """Return the settings with some of them replaced by name, checked."""
@@ -350,7 +366,7 @@ class _NotLooking:
 
 def _loaded_plan(path: Path, source: Path) -> plans.Plan:
     plan = plans.load(path)
-    plans.require_made_for(plan, path, _sha256(source), str(source))
+    plans.require_made_for(plan, path, facts.sha256_of(source), str(source))
     return plan
 
 
@@ -367,6 +383,11 @@ def _ignored_warning(observer: Observer) -> list[str]:
     ]
 
 
+def _review(settings: Settings, media: Media, redactor: MaskRedactor, zones: plans.PlannedZones) -> Review:
+    size, covered = (media.width, media.height), zones_of(zones.cover)
+    return Review(settings.detect.confidence, *size, redactor.hidden_by, covered)
+
+
 def _into(covers: list[Cover]) -> Any:
     def take(item: object) -> None:
         if isinstance(item, RedactedFrame):
@@ -375,41 +396,13 @@ def _into(covers: list[Cover]) -> Any:
     return take
 
 
+def _report_path(report: str | Path | bool, target: Path) -> Path | None:
+    if isinstance(report, bool):
+        return Path(f"{target}.report.json") if report else None
+    return Path(report)
+
+
 def _publish(draft: Draft, text: str) -> None:
     with translated(draft.path):
         draft.path.write_text(text, encoding="utf-8")
     draft.publish()
-
-
-def _facts(path: Path) -> FileFacts:
-    return FileFacts(str(path), _sha256(path), path.stat().st_size)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as exc:
-        raise InputError(f"{path} cannot be read: {exc.strerror}.") from exc
-
-
-def _about(media: Media) -> dict[str, Any]:
-    return {
-        "container": media.container,
-        "width": media.width,
-        "height": media.height,
-        "fps": round(media.fps, 3),
-        "duration_s": media.duration_s,
-    }
-
-
-def _versions() -> dict[str, str]:
-    return {"stream-guard": stream_guard.__version__, **{package: version(package) for package in _PACKAGES}}
-
-
-def _models() -> tuple[dict[str, str], ...]:
-    return tuple(
-        {"file": m.path.name, "sha256": m.sha256, "licence": m.licence}
-        for m in read_manifest()
-        if m.used_by == "detect"
-    )

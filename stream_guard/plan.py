@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -23,6 +24,8 @@ from stream_guard.model.polygon import checked_zone
 from stream_guard.model.verdict import Cover, Origin, Region
 
 VERSION: Final = 1
+WHOLE: Final = "whole"
+"""The key that stands for a frame covered whole where the others are numbers of tracks."""
 
 _Unit = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
@@ -55,6 +58,18 @@ class PlannedFrame(_Part):
     whole: str | None = None
     """Why the frame is covered whole; null where the faces suffice."""
     faces: tuple[Face, ...] = ()
+    detected: Mapping[str, str] = {}
+    """What `detect` wrote here: a digest for each track, so that edits can be told. Leave it as it is."""
+
+
+class Detected(_Part):
+    """What `detect` wrote in all, so that lines which were taken out can be told."""
+
+    frames: int = Field(ge=0)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """Of the `detected` of all frames."""
+    zones: str
+    """Digest of the zones."""
 
 
 class PlannedInput(_Part):
@@ -92,6 +107,7 @@ class Plan(_Part):
     stream_guard_plan: Annotated[Literal[1], BeforeValidator(_known_version)] = 1
     input: PlannedInput
     zones: PlannedZones = PlannedZones()
+    detected: Detected | None = None
     frames: tuple[PlannedFrame, ...]
 
     @model_validator(mode="after")
@@ -114,29 +130,45 @@ class Plan(_Part):
 
 def planned(cover: Cover) -> PlannedFrame:
     """Return a final cover as a line of a plan."""
-    return PlannedFrame(
-        frame=cover.stamp.index,
-        time_s=round(cover.stamp.time_s, 6),
-        whole=cover.whole,
-        faces=tuple(
-            Face(
-                track=r.track,
-                box=(round(r.box.x0, 2), round(r.box.y0, 2), round(r.box.x1, 2), round(r.box.y1, 2)),
-                origin=r.origin.value,
-                score=round(min(max(r.score, 0.0), 1.0), 4),
-            )
-            for r in cover.regions
-        ),
+    faces = tuple(
+        Face(
+            track=r.track,
+            box=(round(r.box.x0, 2), round(r.box.y0, 2), round(r.box.x1, 2), round(r.box.y1, 2)),
+            origin=r.origin.value,
+            score=round(min(max(r.score, 0.0), 1.0), 4),
+        )
+        for r in cover.regions
     )
+    detected = {str(face.track): digest_of(face) for face in faces}
+    if cover.whole is not None:
+        detected[WHOLE] = digest_of(cover.whole)
+    stamp = cover.stamp
+    return PlannedFrame(
+        frame=stamp.index, time_s=round(stamp.time_s, 6), whole=cover.whole, faces=faces, detected=detected
+    )
+
+
+def digest_of(part: BaseModel | str) -> str:
+    """Return the short digest of a face, the zones, or the reason to cover a frame whole."""
+    text = part if isinstance(part, str) else json.dumps(part.model_dump(mode="json"))
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+
+
+def sha256_of(frames: Iterable[PlannedFrame]) -> str:
+    """Return the digest of what some lines say was detected."""
+    lines = (json.dumps([frame.frame, dict(frame.detected)]) for frame in frames)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def dump(plan: Plan) -> str:
     """Return the plan as JSON with one line a frame, so that a diff shows what an editor changed."""
     head = json.dumps(plan.input.model_dump(), indent=1, ensure_ascii=False)
     zones = json.dumps(plan.zones.model_dump())
+    sums = json.dumps(plan.detected and plan.detected.model_dump())
     lines = ",\n".join(json.dumps(frame.model_dump(), ensure_ascii=False) for frame in plan.frames)
     return (
-        f'{{"stream_guard_plan": {VERSION},\n"input": {head},\n"zones": {zones},\n"frames": [\n{lines}\n]}}\n'
+        f'{{"stream_guard_plan": {VERSION},\n"input": {head},\n"zones": {zones},\n"detected": {sums},\n'
+        f'"frames": [\n{lines}\n]}}\n'
     )
 
 
@@ -177,7 +209,9 @@ def of(
 ) -> Plan:
     """Return the plan that replays these covers."""
     about = PlannedInput(name=name, sha256=sha256, width=width, height=height)
-    return Plan(input=about, zones=zones, frames=tuple(planned(cover) for cover in covers))
+    frames = tuple(planned(cover) for cover in covers)
+    detected = Detected(frames=len(frames), sha256=sha256_of(frames), zones=digest_of(zones))
+    return Plan(input=about, zones=zones, detected=detected, frames=frames)
 
 
 def _region(face: Face) -> Region:

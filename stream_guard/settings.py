@@ -159,6 +159,12 @@ class Limits(_Section):
         le=65536,
         description="Megabytes for the frames that are held back; shortens lag_s for large pictures.",
     )
+    unseen_frames: int = Field(
+        default=250,
+        ge=1,
+        le=1_000_000_000,
+        description="Frames in a row that no detector can judge before the run is ended as failed.",
+    )
 
 
 class Settings(_Section):

@@ -21,6 +21,8 @@ from PIL import Image
 
 from stream_guard.cli.failure import worst
 from stream_guard.errors import ExitCode
+from stream_guard.record.check import check
+from stream_guard.record.keys import read_public
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 STREET = SAMPLES / "street.png"
@@ -34,10 +36,17 @@ def _command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "stream_guard", *map(str, arguments)]
 
 
-def run(*arguments: str | Path, cwd: Path | None = None, **environ: str) -> Done:
+def run(*arguments: str | Path, cwd: Path | None = None, entered: str | None = None, **environ: str) -> Done:
     env = {**os.environ, "HOME": "/nonexistent", **environ}
     return subprocess.run(
-        _command(*arguments), capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=env
+        _command(*arguments),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=cwd,
+        env=env,
+        input=entered or "",
     )
 
 
@@ -222,6 +231,93 @@ def test_settings_from_the_environment_are_used(tmp_path: Path) -> None:
     done = run("redact", STREET, "-o", tmp_path / "out.png", STREAM_GUARD_REDACT_STYLE="classic")
     assert done.returncode == ExitCode.USAGE
     assert "--allow-weak" in said(done)
+
+
+# -- the record -----------------------------------------------------------------------------------
+
+
+def test_a_signed_record_of_an_edited_plan(tmp_path: Path) -> None:
+    key = tmp_path / "office.key"
+    made = run("keygen", key, entered="correct horse\n")
+    assert made.returncode == 0, made.stderr
+    plan, out = tmp_path / "plan.json", tmp_path / "out.mp4"
+    assert run("detect", WALK, "-o", plan, *FAST[:4]).returncode == 0
+    tree = json.loads(plan.read_text())
+    for line in tree["frames"][5:9]:
+        line["faces"].append({"track": 99, "box": [10, 10, 40, 50]})
+    plan.write_text(json.dumps(tree))
+
+    command = ("redact", WALK, "-o", out, "--plan", plan, "--report", "--sign-key", key, *FAST[4:])
+    wrong = run(*command, entered="wrong\n")
+    assert wrong.returncode == ExitCode.INPUT
+    assert "wrong passphrase" in said(wrong)
+    assert not out.exists()
+    assert run(*command, entered="correct horse\n").returncode == 0
+
+    report = Path(f"{out}.report.json")
+    told = json.loads(report.read_text())
+    assert told["manual_changes"] == [
+        {"change": "face added", "track": 99, "first_frame": 5, "last_frame": 8}
+    ]
+    assert told["models"] == []
+    files = {"input": WALK, "output": out, "plan": plan}
+    public = read_public(Path(f"{key}.pub"))
+    assert check(report, files, public) == []
+    plan.write_text(plan.read_text() + " ")
+    assert [finding.part for finding in check(report, files, public)] == ["plan"]
+
+
+def test_the_report_lists_the_models_that_looked(tmp_path: Path) -> None:
+    assert run("redact", STREET, "-o", tmp_path / "out.png", "--report", *FAST).returncode == 0
+    told = json.loads((tmp_path / "out.png.report.json").read_text())
+    assert [model["file"] for model in told["models"]] == ["face_detection_yunet_2023mar.onnx"]
+    assert (told["plan"], told["manual_changes"], told["signed_by"]) == (None, [], None)
+
+
+def test_a_key_needs_a_passphrase_and_a_report_to_sign(tmp_path: Path) -> None:
+    none = run("keygen", tmp_path / "key", entered="")
+    assert none.returncode == ExitCode.INPUT
+    assert "no passphrase was given" in said(none)
+    assert list(tmp_path.iterdir()) == []
+    assert run("keygen", tmp_path / "key", "--no-passphrase").returncode == 0
+    again = run("keygen", tmp_path / "key", "--no-passphrase")
+    assert again.returncode == ExitCode.OUTPUT
+    unsigned = run("redact", STREET, "-o", tmp_path / "out.png", "--sign-key", tmp_path / "key")
+    assert unsigned.returncode == ExitCode.USAGE
+    assert "add --report" in said(unsigned)
+
+
+def test_places_to_look_at_are_told_listed_and_shown(tmp_path: Path) -> None:
+    """A threshold that the portrait's face does not reach makes it a near miss."""
+    portrait, out, sheet = SAMPLES / "portrait.jpg", tmp_path / "out.png", tmp_path / "sheet.jpg"
+    high = ("--confidence", "0.95", "--contact-sheet", sheet, "--report")
+    done = run("redact", portrait, "-o", out, *high, *FAST)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(Path(f"{out}.report.json").read_text())
+    (place,) = told["review"]
+    assert place["reason"] == "faint"
+    assert f"1 place to look at, the riskiest first:\n  00:00.0  frame {place['frame']}" in done.stdout
+    with Image.open(sheet) as image:
+        assert image.format == "JPEG"
+    assert check(Path(f"{out}.report.json"), {"contact_sheet": sheet}) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--contact-sheet", "out.png"], "is another output"),
+        (["--report", "--contact-sheet", "sheet.gif"], "is one of .png, .jpg, .jpeg"),
+        (["--contact-sheet", "absent/sheet.png"], "does not exist"),
+        (["--report-to", "out.png"], "is another output"),
+    ],
+)
+def test_what_is_left_beside_the_output_has_a_name_of_its_own(
+    tmp_path: Path, more: list[str], says: str
+) -> None:
+    done = run("redact", STREET, "-o", "out.png", *more, *FAST, cwd=tmp_path)
+    assert done.returncode == ExitCode.OUTPUT
+    assert says in said(done)
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- plans ----------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def test_an_unknown_override_is_named(tmp_path: Path) -> None:
 
 def test_the_report_cannot_be_the_output(tmp_path: Path) -> None:
     out = tmp_path / "out.png"
-    with pytest.raises(OutputError, match="another name for the report"):
+    with pytest.raises(OutputError, match="is another output of this run"):
         stream_guard.redact(STREET, out, report=out, **FAST)
     assert list(tmp_path.iterdir()) == []
 

@@ -14,6 +14,7 @@ from stream_guard.cli.detect import detect
 from stream_guard.cli.doctor import doctor
 from stream_guard.cli.evaluate import evaluate
 from stream_guard.cli.failure import debugging, report_failure, unknown
+from stream_guard.cli.keygen import keygen
 from stream_guard.cli.models import models
 from stream_guard.cli.redact import redact
 from stream_guard.cli.settings import settings
@@ -44,7 +45,7 @@ def commands() -> None:
     """
 
 
-for _command in (redact, detect, evaluate, models, settings, doctor):
+for _command in (redact, detect, evaluate, models, settings, keygen, doctor):
     _command.params.append(
         click.Option(["--debug"], is_flag=True, expose_value=False, help="Show tracebacks.")
     )

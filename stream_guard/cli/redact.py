@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from stream_guard.cli.display import MODES, display
 from stream_guard.cli.failure import report_failure, say, worst
+from stream_guard.cli.keygen import ask_passphrase
 from stream_guard.cli.options import effective, setting_options
 from stream_guard.errors import ExitCode, InputError, OutputError, PipelineError
+from stream_guard.model.clock import timecode
 
 if TYPE_CHECKING:
     from stream_guard import Guard
     from stream_guard.flow.report import Report
+    from stream_guard.model.place import Place
+
+_PLACES_SHOWN: Final = 3
 
 Job = tuple[Path, Path]
 
@@ -37,6 +42,14 @@ Job = tuple[Path, Path]
     type=click.Path(path_type=Path),
     help="Write the report to this file instead.",
 )
+@click.option(
+    "--sign-key", metavar="FILE", type=click.Path(path_type=Path),
+    help="Sign the report with this key from `stream-guard keygen`; its passphrase is asked for.",
+)  # fmt: skip
+@click.option(
+    "--contact-sheet", metavar="FILE", type=click.Path(path_type=Path),
+    help="Draw the riskiest places to look at into this picture (.png, .jpg).",
+)  # fmt: skip
 @click.option("--progress", type=click.Choice(MODES), default="auto", help="How to show progress.  [auto]")
 @setting_options("detect", "track", "zones", "redact", "output", "limits")
 def redact(
@@ -45,6 +58,8 @@ def redact(
     plan: Path | None,
     report: bool,
     report_to: Path | None,
+    sign_key: Path | None,
+    contact_sheet: Path | None,
     progress: str,
     config: Path | None,
     **given: Any,
@@ -56,15 +71,21 @@ def redact(
     stream-guard redact *.mp4 photo.jpg -o covered/
     """
     settings = effective(config, given).settings
-    if len(inputs) > 1 and (plan or report_to):
-        raise click.UsageError("--plan and --report-to are for one input; give the inputs one by one")
-    from stream_guard import Guard
+    if len(inputs) > 1 and (plan or report_to or contact_sheet):
+        raise click.UsageError(
+            "--plan, --report-to and --contact-sheet are for one input; give the inputs one by one"
+        )
+    if sign_key and not (report or report_to):
+        raise click.UsageError("--sign-key signs the report; add --report")
+    from stream_guard import Guard, Signer
 
+    signer = Signer.from_file(sign_key, ask_passphrase(sign_key)) if sign_key else None
+    wanted: dict[str, Any] = {
+        "plan": plan, "report": report_to or report, "contact_sheet": contact_sheet, "signer": signer
+    }  # fmt: skip
     jobs = _jobs(inputs, output)
     with Guard(settings) as guard:
-        return worst(
-            [_one(guard, job, plan, report_to or report, progress) for job in jobs]  # each says how it went
-        )
+        return worst([_one(guard, job, wanted, progress) for job in jobs])  # each says how it went
 
 
 def _jobs(inputs: Sequence[Path], output: Path) -> list[Job]:
@@ -93,12 +114,12 @@ def _jobs(inputs: Sequence[Path], output: Path) -> list[Job]:
     return [(path, output / name) for name, path in taken.items()]
 
 
-def _one(guard: Guard, job: Job, plan: Path | None, report: Path | bool, progress: str) -> ExitCode:
+def _one(guard: Guard, job: Job, wanted: dict[str, Any], progress: str) -> ExitCode:
     """Redact one input; its own failure does not stop the others."""
     source, target = job
     try:
         with display(progress, str(source)) as listener:
-            account = guard.redact(source, target, progress=listener, plan=plan, report=report)
+            account = guard.redact(source, target, progress=listener, **wanted)
     except (InputError, OutputError, PipelineError) as exc:
         return report_failure(exc)
     return _summary(account, progress)
@@ -118,4 +139,21 @@ def _summary(report: Report, progress: str) -> ExitCode:
         click.echo(
             f"{report.output.path}: {report.account.frames} frame(s), {report.faces} face track(s) covered"
         )
+        _places(report)
     return ExitCode.COVERED_WHOLE if report.covered_whole else ExitCode.DONE
+
+
+def _places(report: Report) -> None:
+    """Say how many places there are to look at, and the riskiest of them."""
+    count = len(report.review)
+    if count:
+        click.echo(f"{count} place{'s' * (count > 1)} to look at, the riskiest first:")
+    for place in report.review[:_PLACES_SHOWN]:
+        click.echo(f"  {timecode(place.time_s)}  frame {place.frame}{_where(place)}: {place.says}")
+    if count > _PLACES_SHOWN:
+        click.echo(f"  and {count - _PLACES_SHOWN} more: --report lists them, --contact-sheet shows them")
+
+
+def _where(place: Place) -> str:
+    box = place.box
+    return f", {box.w:.0f}x{box.h:.0f} px at {box.x0:.0f},{box.y0:.0f}" if box else ""

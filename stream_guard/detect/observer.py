@@ -70,7 +70,8 @@ class CadenceObserver:
         if everything or frame.last or frame.damaged or _is_due(self._looked_s, now, self._cadence.look_s):
             view = frame.eye.view(self._size.side, self._size.max_upscale)
             sight = self._sight(view, self._choose(now, everything, has_low_contrast(grey)))
-            self._looked_s = now
+            if isinstance(sight, Seen):  # else the next frame is looked at, whatever the cadence
+                self._looked_s = now
         else:
             sight = Between()
         return Observation(frame.stamp, *size, sight, grey, scene_start)

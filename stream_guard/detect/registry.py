@@ -1,12 +1,12 @@
-"""The detectors by name. A new one is one file and one line here; the contract tests find it by that."""
+"""The detectors by name. A new one is one file and a line or two here; the contract tests find it by that."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from stream_guard.detect.blazeface import BlazeFace
-from stream_guard.detect.yunet import YuNet
+from stream_guard.detect.blazeface import FULL_RANGE, SHORT_RANGE, BlazeFace
+from stream_guard.detect.yunet import MODEL, YuNet
 from stream_guard.errors import SettingsError
 from stream_guard.model.ports import Detector
 
@@ -16,6 +16,13 @@ DETECTORS: Final[Mapping[str, Callable[[float], Detector]]] = {
     "mediapipe-short": BlazeFace.short_range,
 }
 """Each makes a detector that reports everything from a score on."""
+
+MODELS: Final[Mapping[str, str]] = {
+    "yunet": MODEL,
+    "mediapipe-full": FULL_RANGE,
+    "mediapipe-short": SHORT_RANGE,
+}
+"""The model file of each."""
 
 GROUPS: Final[Mapping[str, Sequence[str]]] = {"mediapipe": ("mediapipe-full", "mediapipe-short")}
 
@@ -33,3 +40,12 @@ def members(names: Sequence[str]) -> tuple[str, ...]:
             raise SettingsError(f"there is no detector {name!r}; choose from {known}")
         found.update(dict.fromkeys(GROUPS.get(name, (name,))))
     return tuple(found)
+
+
+def models_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the model files that the detectors and groups of these names use.
+
+    Raises:
+        SettingsError: a name is unknown.
+    """
+    return tuple(MODELS[name] for name in members(names))

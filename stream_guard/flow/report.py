@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from stream_guard.model.place import Place
 from stream_guard.model.verdict import Cover, Origin
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @dataclass
@@ -107,10 +108,18 @@ class Report:
 
     input: FileFacts
     output: FileFacts
+    plan: FileFacts | None
+    changes: tuple[Mapping[str, Any], ...]
+    """What a person changed in the plan, against what was detected."""
+    contact_sheet: FileFacts | None
     media: Mapping[str, Any]
     """Container, size, frame rate and duration of the input."""
+    finished: str
+    """Date and time in UTC, by this machine's clock."""
     elapsed_s: float
     account: Account
+    review: tuple[Place, ...]
+    """What a person should look at, the riskiest first."""
     dropped: tuple[str, ...]
     """What the input holds and the output does not."""
     notes: tuple[str, ...]
@@ -121,6 +130,7 @@ class Report:
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
     models: tuple[Mapping[str, str], ...]
+    """Those that looked."""
 
     @property
     def faces(self) -> int:
@@ -135,8 +145,15 @@ class Report:
         """Return plain data for JSON: no picture, no embedding."""
         return {
             "stream_guard_report": VERSION,
+            "finished": self.finished,
+            "elapsed_s": round(self.elapsed_s, 3),
             "input": {**asdict(self.input), **self.media},
-            "output": asdict(self.output),
+            "models": [dict(m) for m in self.models],
+            "versions": dict(self.versions),
+            "settings": dict(self.settings),
+            "zones": dict(self.zones),
+            "plan": self.plan and asdict(self.plan),
+            "manual_changes": [dict(change) for change in self.changes],
             "frames": {
                 "in": self.account.frames_in,
                 "out": self.account.frames,
@@ -144,17 +161,32 @@ class Report:
                 "first_s": self.account.first_s,
                 "last_s": self.account.last_s,
             },
-            "elapsed_s": round(self.elapsed_s, 3),
             "tracks": [_rounded(asdict(t)) for t in self.account.tracks.values()],
             "covered_whole": [_rounded(asdict(r)) for r in self.account.whole],
+            "review": [_place(place) for place in self.review],
             "dropped": list(self.dropped),
             "notes": list(self.notes),
             "warnings": list(self.warnings),
-            "zones": dict(self.zones),
-            "settings": dict(self.settings),
-            "versions": dict(self.versions),
-            "models": [dict(m) for m in self.models],
+            "output": asdict(self.output),
+            "contact_sheet": self.contact_sheet and asdict(self.contact_sheet),
         }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    box = place.box
+    return {
+        "reason": place.reason.value,
+        "risk": round(place.risk, 3),
+        "says": place.says,
+        "track": place.track,
+        "first_frame": place.first_frame,
+        "first_s": round(place.first_s, 4),
+        "last_frame": place.last_frame,
+        "last_s": round(place.last_s, 4),
+        "frame": place.frame,
+        "time_s": round(place.time_s, 4),
+        "box": box and [round(v, 2) for v in (box.x0, box.y0, box.x1, box.y1)],
+    }
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stream_guard.errors import PipelineError
 from stream_guard.model.frame import Frame, Stamp
+from stream_guard.model.geometry import Box
 from stream_guard.model.picture import Channel, Component, Picture
 from stream_guard.model.polygon import Polygon
 from stream_guard.model.redacted import RENDER_SEAL, RedactedFrame
@@ -54,6 +55,10 @@ class MaskRedactor:
         self._zones = ZonePainter(zones, style, key)
         self._frozen: dict[int, _Frozen] = {}
         self._epoch = 0
+
+    def hidden_by(self, box: Box) -> Box:
+        """Return what is painted over for a face's box, apart from the rounded corners."""
+        return mask_of(box, self._margins).box
 
     def render(self, frame: Frame, cover: Cover) -> RedactedFrame:
         """Hide what the cover says, in the frame's own memory.
