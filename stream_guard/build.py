@@ -143,7 +143,7 @@ class Guard:
         Raises:
             SettingsError: there is no such style or detector, or the style is weak and not allowed.
         """
-        native.cap_threads()
+        native.cap()
         self.settings = settings or Settings()
         self._style = _style(self.settings.redact)
         self._preset = PRESETS[self.settings.detect.preset]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 import cv2
@@ -36,18 +38,27 @@ _SHORT: Final = _Kind("mediapipe-short", SHORT_RANGE, top=0.2, noise=0.6)
 _FULL: Final = _Kind("mediapipe-full", FULL_RANGE, top=0.12, noise=0.375)
 
 
+def _mediapipe(module: str) -> Any:
+    """Import a part of MediaPipe: 0.6 s, so not before it is needed.
+
+    It keeps the error of a sound library that it does not find, and with the error all that its callers
+    held, a whole decoder of 190 MB; so it is imported from a thread that holds nothing.
+    """
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(import_module, module).result()
+
+
 class BlazeFace:
     """Finds faces of a tenth of the view's height and more, also turned by up to 90 degrees."""
 
     def __init__(self, kind: _Kind, floor: float) -> None:
         """Load a model; detections scoring under `floor` are not reported."""
-        from mediapipe.tasks.python import BaseOptions, vision  # 0.6 s, so not before it is needed
-
+        tasks, vision = _mediapipe("mediapipe.tasks.python"), _mediapipe("mediapipe.tasks.python.vision")
         self.name = kind.name
         self._kind = kind
         self._detector: Any = vision.FaceDetector.create_from_options(
             vision.FaceDetectorOptions(
-                base_options=BaseOptions(model_asset_buffer=load_verified(kind.file)),
+                base_options=tasks.BaseOptions(model_asset_buffer=load_verified(kind.file)),
                 min_detection_confidence=kind.noise + floor * (1 - kind.noise),
             )
         )

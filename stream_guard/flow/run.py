@@ -15,8 +15,8 @@ from stream_guard.model.frame import Frame, Item, Passthrough
 from stream_guard.model.ports import Observer, Redactor, Source, Tracker
 from stream_guard.model.redacted import RedactedFrame
 
-CAPACITY: Final = 4
-"""Items that may wait between two threads."""
+CAPACITY: Final = 2
+"""Items that may wait between two threads; each more costs two pictures, 6 MB at 1080p."""
 
 Take = Callable[[RedactedFrame | Passthrough], None]
 
