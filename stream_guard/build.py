@@ -181,12 +181,7 @@ class Guard:
             opened = self._open(given, undo)
             sink = self._sink(opened, target)
             undo.callback(sink.abort)
-            wanted = Wanted(
-                _report_path(report, target),
-                Path(contact_sheet) if contact_sheet else None,
-                signer,
-                self.settings.output.overwrite,
-            )
+            wanted = _wanted(report, target, contact_sheet, signer, self.settings.output.overwrite)
             trail = undo.enter_context(Trail(wanted, given, target))
             replayed = _loaded_plan(Path(plan), given) if plan else None
             zones = self._zones(replayed)
@@ -396,10 +391,16 @@ def _into(covers: list[Cover]) -> Any:
     return take
 
 
-def _report_path(report: str | Path | bool, target: Path) -> Path | None:
-    if isinstance(report, bool):
-        return Path(f"{target}.report.json") if report else None
-    return Path(report)
+def _wanted(
+    report: str | Path | bool,
+    target: Path,
+    contact_sheet: str | Path | None,
+    signer: Signer | None,
+    overwrite: bool,
+) -> Wanted:
+    report = f"{target}.report.json" if report is True else report
+    sheet = Path(contact_sheet) if contact_sheet else None
+    return Wanted(Path(report) if report else None, sheet, signer, overwrite)
 
 
 def _publish(draft: Draft, text: str) -> None:

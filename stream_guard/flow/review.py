@@ -142,7 +142,8 @@ class _Span:
 @dataclass(slots=True)
 class _Faint:
     span: _Span
-    latest: Box
+    around: Box
+    """What lies about the place where it was last."""
     score: float = 0.0
     looks: int = 0
 
@@ -163,12 +164,10 @@ class _FaintWatcher:
             self._end(old)
         faces = [face for face in cover.uncovered if face.score >= _FAINT_SHARE * self._threshold]
         if cover.whole is None and faces:
-            masks: list[Box | Polygon] = [
-                *self._zones,
-                *(self._hidden_by(region.box) for region in cover.regions),
-            ]
+            masks = [self._hidden_by(region.box) for region in cover.regions]
             for face in faces:
-                if _share_hidden(face.box, masks) < _HIDDEN_SHARE:
+                near = [mask for mask in masks if mask.overlap(face.box) > 0]
+                if _share_hidden(face.box, [*near, *self._zones]) < _HIDDEN_SHARE:
                     self._see(stamp, face)
 
     def finish(self) -> None:
@@ -176,11 +175,11 @@ class _FaintWatcher:
             self._end(faint)
 
     def _see(self, stamp: Stamp, face: Detection) -> None:
-        faint = next((f for f in self._open if _is_near(f.latest, face.box)), None) or self._begin(
-            stamp, face
-        )
+        around = face.box.inflated(_NEAR)
+        near = (faint for faint in self._open if faint.around.overlap(around) > 0)
+        faint = next(near, None) or self._begin(stamp, face)
         faint.looks += faint.looks == 0 or faint.span.last != stamp
-        faint.span.last, faint.latest = stamp, face.box
+        faint.span.last, faint.around = stamp, around
         faint.score = max(faint.score, face.score)
         if face.score == faint.score:
             faint.span.look_here(stamp, face.box, self._risk(faint, face.box), self._riskiest)
@@ -188,14 +187,14 @@ class _FaintWatcher:
     def _begin(self, stamp: Stamp, face: Detection) -> _Faint:
         if len(self._open) == _MOST_OPEN:
             self._end(min(self._open, key=lambda f: f.span.last))
-        self._open.append(_Faint(_Span.at_frame(stamp, face.box), face.box))
+        self._open.append(_Faint(_Span.at_frame(stamp, face.box), face.box.inflated(_NEAR)))
         return self._open[-1]
 
     def _end(self, faint: _Faint) -> None:
         self._open.remove(faint)
         times = "once" if faint.looks == 1 else f"{faint.looks} times"
         says = f"not covered: seen {times}, score {faint.score:.2f} at most"
-        box = faint.span.box or faint.latest
+        box = faint.span.box or faint.around
         self._riskiest.keep(faint.span.place(Reason.FAINT, self._risk(faint, box), says))
 
     def _risk(self, faint: _Faint, box: Box) -> float:
@@ -205,12 +204,10 @@ class _FaintWatcher:
 def _share_hidden(box: Box, masks: Sequence[Box | Polygon]) -> float:
     """Return how much of a box lies under masks, counted on a grid of points."""
     steps = [(i + 0.5) / _GRID for i in range(_GRID)]
+    if not masks:
+        return 0.0
     points = [(box.x0 + kx * box.w, box.y0 + ky * box.h) for kx in steps for ky in steps]
     return sum(any(mask.holds(x, y) for mask in masks) for x, y in points) / len(points)
-
-
-def _is_near(a: Box, b: Box) -> bool:
-    return a.inflated(_NEAR).overlap(b.inflated(_NEAR)) > 0
 
 
 # -- covered on weak evidence -------------------------------------------------------------------------
