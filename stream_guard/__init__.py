@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 from stream_guard.native import libraries_required
 
 if TYPE_CHECKING:
-    from stream_guard.build import Guard, anonymize_image, detect, output_name, redact
+    from stream_guard.build import Guard, anonymize_image, detect, output_name, redact, verify
     from stream_guard.errors import StreamGuardError
     from stream_guard.evaluate.score import Score
     from stream_guard.flow.progress import Progress
     from stream_guard.flow.report import Report
     from stream_guard.measure import evaluate
+    from stream_guard.model.finding import Verification
     from stream_guard.record.keys import Signer
     from stream_guard.settings import Settings
 
@@ -35,11 +36,13 @@ __all__ = [
     "Settings",
     "Signer",
     "StreamGuardError",
+    "Verification",
     "anonymize_image",
     "detect",
     "evaluate",
     "output_name",
     "redact",
+    "verify",
 ]
 
 __version__ = "0.1.0"
@@ -52,11 +55,13 @@ _HOMES = {
     "Settings": "settings",
     "Signer": "record.keys",
     "StreamGuardError": "errors",
+    "Verification": "model.finding",
     "anonymize_image": "build",
     "detect": "build",
     "evaluate": "measure",
     "output_name": "build",
     "redact": "build",
+    "verify": "build",
 }
 
 
@@ -68,7 +73,7 @@ def __getattr__(name: str) -> Any:
 
 
 class _Package(ModuleType):
-    """Keeps `redact`, `detect` and `evaluate` functions: importing subpackages so named would rebind them."""
+    """Keeps `redact`, `detect`, `evaluate` and `verify` functions: subpackages so named would rebind them."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (name in _HOMES and isinstance(value, ModuleType)):

@@ -27,6 +27,7 @@ from stream_guard.flow.progress import Listener, Meter
 from stream_guard.flow.report import Report
 from stream_guard.flow.review import Review
 from stream_guard.flow.run import run
+from stream_guard.model.finding import Verification
 from stream_guard.model.frame import Frame
 from stream_guard.model.media import Media
 from stream_guard.model.polygon import zones_of
@@ -41,7 +42,7 @@ from stream_guard.redact.render import MaskRedactor
 from stream_guard.redact.style import Style, Tier
 from stream_guard.redact.styles import style_named, style_names
 from stream_guard.redact.styles.solid import solid
-from stream_guard.settings import Redact, Settings, did_you_mean, from_options, from_values, merge
+from stream_guard.settings import Areas, Redact, Settings, did_you_mean, from_options, from_values, merge
 from stream_guard.sinks.encoding import Encoding
 from stream_guard.sinks.file import CONTAINERS, FileSink
 from stream_guard.sinks.publish import Draft, translated
@@ -52,6 +53,7 @@ from stream_guard.sources.kind import sniff
 from stream_guard.sources.still import StillSource
 from stream_guard.track.replay import Replay
 from stream_guard.track.smoother import FixedLagSmoother, Tracking
+from stream_guard.verify import run as verifying
 
 _BYTES_A_PIXEL: Final = 2.0
 """Of a decoded frame: 1.5 for 8 bits at 4:2:0, 3 for 10 bits."""
@@ -70,12 +72,14 @@ def redact(
     report: str | Path | bool = False,
     contact_sheet: str | Path | None = None,
     signer: Signer | None = None,
+    verify: bool = False,
     **overrides: Any,
 ) -> Report:
     """Cover every face of a video or picture and write the result.
 
     `overrides` are settings by name (style="solid", hold_s=2); `report` is True for a file beside the output,
-    which `signer` signs; `contact_sheet` is a picture to draw of the riskiest places, .png or .jpg.
+    which `signer` signs; `contact_sheet` is a picture to draw of the riskiest places, .png or .jpg. `verify`
+    proves the output, once it is there, as `stream_guard.verify` does.
 
     Raises:
         StreamGuardError: its subclass says whether input, output, settings or models are to blame.
@@ -89,7 +93,30 @@ def redact(
             report=report,
             contact_sheet=contact_sheet,
             signer=signer,
+            verify=verify,
         )
+
+
+def verify(
+    output: str | Path,
+    source: str | Path,
+    settings: Settings | None = None,
+    *,
+    progress: Listener | None = None,
+    plan: str | Path | None = None,
+    **overrides: Any,
+) -> Verification:
+    """Prove a finished file against its original; what shows in ignore zones counts as meant to.
+
+    Raises:
+        StreamGuardError: as `redact`; that something is found raises nothing.
+    """
+    zones, given = _with(settings, overrides).zones, Path(source)
+    native.cap()
+    loaded = _loaded_plan(Path(plan), given) if plan else None
+    return verifying.verify(
+        Path(output), given, plan=loaded, zones=_planned_zones(zones, loaded), progress=progress
+    )
 
 
 def detect(
@@ -174,6 +201,7 @@ class Guard:
         report: str | Path | bool = False,
         contact_sheet: str | Path | None = None,
         signer: Signer | None = None,
+        verify: bool = False,
     ) -> Report:
         """Do what `stream_guard.redact` does, with the models that are loaded already."""
         given, target, start_s = Path(source), Path(output), time.monotonic()
@@ -193,6 +221,7 @@ class Guard:
             account = run(opened, observer, tracker, redactor, take, meter)
             sink.finish()
             places = review.finish()
+            proof = verifying.verify(target, given, plan=replayed, zones=zones) if verify else None
             told = Report(
                 input=facts.file_facts(given),
                 output=facts.file_facts(target),
@@ -211,6 +240,7 @@ class Guard:
                 settings=self.settings.model_dump(mode="json"),
                 versions=facts.versions(stream_guard.__version__),
                 models=() if plan else facts.model_facts(models_of(self.settings.detect.detectors)),
+                verification=proof,
             )
             trail.publish_report(told)
             return told
@@ -306,11 +336,7 @@ class Guard:
 
     def _zones(self, plan: plans.Plan | None = None) -> plans.PlannedZones:
         """Return the zones in force: a plan's are covered as well; where it replays, nobody looks anew."""
-        ours = self.settings.zones
-        if plan is None:
-            return plans.PlannedZones(cover=ours.cover_zone, ignore=ours.ignore_zone)
-        cover = tuple(dict.fromkeys((*plan.zones.cover, *ours.cover_zone)))
-        return plans.PlannedZones(cover=cover, ignore=plan.zones.ignore)
+        return _planned_zones(self.settings.zones, plan)
 
     def _redactor(self, zones: plans.PlannedZones) -> MaskRedactor:
         chosen = self.settings.redact
@@ -357,6 +383,13 @@ class _NotLooking:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _planned_zones(ours: Areas, plan: plans.Plan | None) -> plans.PlannedZones:
+    if plan is None:
+        return plans.PlannedZones(cover=ours.cover_zone, ignore=ours.ignore_zone)
+    cover = tuple(dict.fromkeys((*plan.zones.cover, *ours.cover_zone)))
+    return plans.PlannedZones(cover=cover, ignore=plan.zones.ignore)
 
 
 def _loaded_plan(path: Path, source: Path) -> plans.Plan:

@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     INPUT = 3
     OUTPUT = 4
     COVERED_WHOLE = 5
+    LEAK = 6
     STOPPED = 130
 
 

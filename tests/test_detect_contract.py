@@ -16,7 +16,7 @@ from stream_guard.detect import models
 from stream_guard.detect.canary import FACE, SAMPLE, canary_score, require_canary
 from stream_guard.detect.models import bundled_folder, load_verified, read_manifest
 from stream_guard.detect.presets import FLOOR, PRESETS, Detectors
-from stream_guard.detect.registry import DETECTORS, GROUPS, members
+from stream_guard.detect.registry import DETECTORS, GROUPS, INDEPENDENT, members
 from stream_guard.detect.yunet import MODEL, _blob
 from stream_guard.errors import ModelError, SettingsError
 from stream_guard.model.frame import View
@@ -25,6 +25,7 @@ from stream_guard.model.ports import Detector
 from stream_guard.model.verdict import Detection
 
 Rgb = NDArray[np.uint8]
+ALL = {**DETECTORS, **INDEPENDENT}
 
 
 def portrait() -> Rgb:
@@ -37,15 +38,15 @@ def as_view(rgb: Rgb) -> View:
     return View(np.ascontiguousarray(rgb[..., ::-1]), 1.0, 1.0)
 
 
-@pytest.fixture(scope="module", params=list(DETECTORS))
+@pytest.fixture(scope="module", params=list(ALL))
 def detector(request: pytest.FixtureRequest) -> Iterator[Detector]:
-    made = DETECTORS[request.param](FLOOR)
+    made = ALL[request.param](FLOOR)
     yield made
     made.close()
 
 
 def test_it_carries_the_name_it_is_registered_under(detector: Detector) -> None:
-    assert detector.name in DETECTORS
+    assert detector.name in ALL
     assert {face.detector for face in detector.detect(as_view(portrait()))} == {detector.name}
 
 
@@ -93,17 +94,17 @@ def test_it_says_the_same_of_the_same_picture_and_leaves_it_as_it_was(detector: 
     assert (picture == portrait()).all()
 
 
-@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize("name", ALL)
 def test_it_does_not_answer_once_it_is_closed(name: str) -> None:
-    closed = DETECTORS[name](FLOOR)
+    closed = ALL[name](FLOOR)
     closed.close()
     with pytest.raises(Exception):  # noqa: B017, PT011 - any kind: the observer covers the frame whole
         closed.detect(as_view(portrait()))
 
 
-@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize("name", ALL)
 def test_its_floor_is_where_its_answers_begin(name: str) -> None:
-    strict = DETECTORS[name](0.6)
+    strict = ALL[name](0.6)
     try:
         found = strict.detect(as_view(portrait()))
         assert found
@@ -212,18 +213,18 @@ def altered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize("name", ALL)
 def test_an_altered_model_is_refused(altered: Path, name: str) -> None:
     with pytest.raises(ModelError, match="the model was altered"):
-        DETECTORS[name](FLOOR)
+        ALL[name](FLOOR)
 
 
-@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize("name", ALL)
 def test_a_missing_model_is_refused(altered: Path, name: str) -> None:
     for model in read_manifest(altered):
         model.path.unlink()
     with pytest.raises(ModelError, match="cannot read the model"):
-        DETECTORS[name](FLOOR)
+        ALL[name](FLOOR)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": [{"name": "x"}]}', '{"files": 3}'])

@@ -80,18 +80,18 @@ def _samples() -> str:
 
 
 def _detectors() -> tuple[str, ...]:
-    from stream_guard.detect.registry import DETECTORS
+    from stream_guard.detect.registry import DETECTORS, INDEPENDENT
 
-    return tuple(DETECTORS)
+    return (*DETECTORS, *INDEPENDENT)
 
 
 def _finds_the_face(name: str) -> str:
     from stream_guard.detect.canary import SAMPLE, canary_score, require_canary
     from stream_guard.detect.presets import FLOOR
-    from stream_guard.detect.registry import DETECTORS
+    from stream_guard.detect.registry import DETECTORS, INDEPENDENT
 
     with libraries_required():
-        detector = DETECTORS[name](FLOOR)
+        detector = {**DETECTORS, **INDEPENDENT}[name](FLOOR)
     try:
         require_canary(detector)
         return f"finds the face in {SAMPLE} with score {canary_score(detector):.2f}"

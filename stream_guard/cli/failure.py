@@ -17,6 +17,7 @@ _SEVERITY: Final = (
     ExitCode.COVERED_WHOLE,
     ExitCode.INPUT,
     ExitCode.OUTPUT,
+    ExitCode.LEAK,
     ExitCode.USAGE,
     ExitCode.INTERNAL,
     ExitCode.STOPPED,

@@ -18,6 +18,7 @@ from stream_guard.cli.keygen import keygen
 from stream_guard.cli.models import models
 from stream_guard.cli.redact import redact
 from stream_guard.cli.settings import settings
+from stream_guard.cli.verify import verify
 from stream_guard.errors import ExitCode, Stopped
 
 
@@ -41,11 +42,11 @@ def commands() -> None:
 
     \b
     Exit codes: 0 done, 1 internal error, 2 usage, 3 input, 4 output,
-    5 done but frames had to be covered whole, 130 stopped.
+    5 done but frames had to be covered whole, 6 the output shows or holds what it must not, 130 stopped.
     """
 
 
-for _command in (redact, detect, evaluate, models, settings, keygen, doctor):
+for _command in (redact, detect, verify, evaluate, models, settings, keygen, doctor):
     _command.params.append(
         click.Option(["--debug"], is_flag=True, expose_value=False, help="Show tracebacks.")
     )

@@ -12,6 +12,7 @@ from stream_guard.cli.display import MODES, display
 from stream_guard.cli.failure import report_failure, say, worst
 from stream_guard.cli.keygen import ask_passphrase
 from stream_guard.cli.options import effective, setting_options
+from stream_guard.cli.verify import exit_code, tell
 from stream_guard.errors import ExitCode, InputError, OutputError, PipelineError
 from stream_guard.model.clock import timecode
 
@@ -50,6 +51,7 @@ Job = tuple[Path, Path]
     "--contact-sheet", metavar="FILE", type=click.Path(path_type=Path),
     help="Draw the riskiest places to look at into this picture (.png, .jpg).",
 )  # fmt: skip
+@click.option("--verify", is_flag=True, help="Prove the finished file, as `stream-guard verify` does.")
 @click.option("--progress", type=click.Choice(MODES), default="auto", help="How to show progress.  [auto]")
 @setting_options("detect", "track", "zones", "redact", "output", "limits")
 def redact(
@@ -60,6 +62,7 @@ def redact(
     report_to: Path | None,
     sign_key: Path | None,
     contact_sheet: Path | None,
+    verify: bool,
     progress: str,
     config: Path | None,
     **given: Any,
@@ -81,7 +84,8 @@ def redact(
 
     signer = Signer.from_file(sign_key, ask_passphrase(sign_key)) if sign_key else None
     wanted: dict[str, Any] = {
-        "plan": plan, "report": report_to or report, "contact_sheet": contact_sheet, "signer": signer
+        "plan": plan, "report": report_to or report, "contact_sheet": contact_sheet, "signer": signer,
+        "verify": verify,
     }  # fmt: skip
     jobs = _jobs(inputs, output)
     with Guard(settings) as guard:
@@ -140,7 +144,12 @@ def _summary(report: Report, progress: str) -> ExitCode:
             f"{report.output.path}: {report.account.frames} frame(s), {report.faces} face track(s) covered"
         )
         _places(report)
-    return ExitCode.COVERED_WHOLE if report.covered_whole else ExitCode.DONE
+    covered = ExitCode.COVERED_WHOLE if report.covered_whole else ExitCode.DONE
+    if report.verification is None:
+        return covered
+    if progress != "json":
+        tell(report.verification)
+    return worst((covered, exit_code(report.verification)))
 
 
 def _places(report: Report) -> None:

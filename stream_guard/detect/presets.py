@@ -82,6 +82,11 @@ class Detectors:
         further = [*others, *turned]
         return CadenceObserver([Pass(yunet)], further, [contrast], preset.cadence, preset.view)
 
+    @property
+    def main(self) -> Detector:
+        """The detector that looks first; raises KeyError where it is not among the loaded ones."""
+        return self._loaded[_MAIN]
+
     def close(self) -> None:
         for detector in self._loaded.values():
             detector.close()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from stream_guard.detect.blazeface import FULL_RANGE, SHORT_RANGE, BlazeFace
+from stream_guard.detect.centerface import CenterFace
 from stream_guard.detect.yunet import MODEL, YuNet
 from stream_guard.errors import SettingsError
 from stream_guard.model.ports import Detector
@@ -23,6 +24,9 @@ MODELS: Final[Mapping[str, str]] = {
     "mediapipe-short": SHORT_RANGE,
 }
 """The model file of each."""
+
+INDEPENDENT: Final[Mapping[str, Callable[[float], Detector]]] = {"centerface": CenterFace}
+"""What `verify` looks at results with. Not to be chosen for redacting: who covers must not be the judge."""
 
 GROUPS: Final[Mapping[str, Sequence[str]]] = {"mediapipe": ("mediapipe-full", "mediapipe-short")}
 

@@ -12,7 +12,7 @@ SIDE: Final = 48
 """Faces of all sizes are brought to so many pixels, so that detail means the same in all."""
 _COARSE: Final = SIDE / 16
 """Sigma of the blur whose result is taken off."""
-_TEXTURE: Final = 2.0
+TEXTURE: Final = 2.0
 """Mean square of a cell's detail, under which there is nothing to hide: noise of 1.4 grey levels."""
 _ALIKE: Final = 0.5
 """Correlation from which a cell of the result shows the original's."""
@@ -29,31 +29,35 @@ def exposed_share(original: NDArray[np.uint8], result: NDArray[np.uint8]) -> flo
     2 x 2 below 40 px of height, one below 20 px, so that a cell has enough true pixels.
     """
     grid = 1 if original.shape[0] < 20 else 2 if original.shape[0] < 40 else 4
-    before, after = _cells(_detail(original), grid), _cells(_detail(result), grid)
+    before, after = (
+        cells(detail(np.asarray(cv2.cvtColor(face, cv2.COLOR_BGR2GRAY), np.uint8)), grid)
+        for face in (original, result)
+    )
     energy = (before**2).mean(1)
-    textured = energy >= _TEXTURE
+    textured = energy >= TEXTURE
     if not textured.any():
         return None
-    shown = (_correlation(before, after) >= _ALIKE) & ((after**2).mean(1) >= _ENERGY * energy)
+    shown = (correlation(before, after) >= _ALIKE) & ((after**2).mean(1) >= _ENERGY * energy)
     return float(shown[textured].mean())
 
 
-def _detail(face: NDArray[np.uint8]) -> NDArray[np.float32]:
-    grey = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    kind = cv2.INTER_AREA if grey.shape[0] > SIDE else cv2.INTER_LINEAR
-    sized = cv2.resize(grey, (SIDE, SIDE), interpolation=kind)
+def detail(face: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the detail of a grey face, (h, w), brought to (SIDE, SIDE)."""
+    kind = cv2.INTER_AREA if face.shape[0] > SIDE else cv2.INTER_LINEAR
+    sized = cv2.resize(face.astype(np.float32), (SIDE, SIDE), interpolation=kind)
     return np.asarray(sized - cv2.GaussianBlur(sized, (0, 0), _COARSE), np.float32)
 
 
-def _cells(detail: NDArray[np.float32], grid: int) -> NDArray[np.float32]:
+def cells(detail: NDArray[np.float32], grid: int) -> NDArray[np.float32]:
     """Return the cells whose middle lies in the ellipse, (cells, pixels)."""
     k = SIDE // grid
-    cells = detail.reshape(grid, k, grid, k).swapaxes(1, 2).reshape(grid * grid, k * k)
+    found = detail.reshape(grid, k, grid, k).swapaxes(1, 2).reshape(grid * grid, k * k)
     from_middle = np.arange(grid) + 0.5 - grid / 2
     inside = np.add.outer(from_middle**2, from_middle**2) <= (grid / 2) ** 2
-    return np.asarray(cells[inside.ravel()], np.float32)
+    return np.asarray(found[inside.ravel()], np.float32)
 
 
-def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+def correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how alike the cells of two faces are, (cells,)."""
     a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
     return np.asarray((a * b).sum(1) / (np.sqrt((a**2).sum(1) * (b**2).sum(1)) + 1e-6), np.float32)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from stream_guard.model.finding import Verification
 from stream_guard.model.place import Place
 from stream_guard.model.verdict import Cover, Origin
 
@@ -131,6 +132,8 @@ class Report:
     versions: Mapping[str, str]
     models: tuple[Mapping[str, str], ...]
     """Those that looked."""
+    verification: Verification | None = None
+    """What proving the finished file found, if that was asked for."""
 
     @property
     def faces(self) -> int:
@@ -169,6 +172,7 @@ class Report:
             "warnings": list(self.warnings),
             "output": asdict(self.output),
             "contact_sheet": self.contact_sheet and asdict(self.contact_sheet),
+            "verification": self.verification and self.verification.as_dict(),
         }
 
 

@@ -1,0 +1,122 @@
+"""`stream-guard verify`: prove a finished file against its original."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from stream_guard.cli.display import MODES, display
+from stream_guard.cli.failure import say
+from stream_guard.cli.options import effective, setting_options
+from stream_guard.errors import ExitCode
+
+if TYPE_CHECKING:
+    from stream_guard.model.finding import Finding, Verification
+
+_MOST_ROWS: Final = 40
+
+
+@click.command(short_help="Prove that a finished file shows no face of its original.")
+@click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "--against", required=True, metavar="IN", type=click.Path(path_type=Path), help="The original file."
+)
+@click.option(
+    "--plan", metavar="FILE", type=click.Path(path_type=Path),
+    help="Check also that every face of this plan is covered.",
+)  # fmt: skip
+@click.option(
+    "--json", "json_to", metavar="FILE", type=click.Path(path_type=Path, allow_dash=True),
+    help="Write all findings to this file, - for the standard output.",
+)  # fmt: skip
+@setting_options("zones")
+@click.option("--progress", type=click.Choice(MODES), default="auto", help="How to show progress.  [auto]")
+def verify(
+    output: Path,
+    against: Path,
+    plan: Path | None,
+    json_to: Path | None,
+    progress: str,
+    config: Path | None,
+    **given: Any,
+) -> ExitCode:
+    """Prove that OUT shows no face of IN, frame by frame, and carries nothing else; exit code 6 if it does.
+
+    \b
+    stream-guard verify out.mp4 --against in.mp4
+    stream-guard verify out.mp4 --against in.mp4 --json -
+    """
+    import stream_guard
+
+    if progress == "json" and json_to == Path("-"):
+        raise click.UsageError("--progress json and --json - both go to the standard output; name a file")
+    settings = effective(config, given).settings
+    with display(progress, str(output)) as listener:
+        result = stream_guard.verify(output, against, settings, plan=plan, progress=listener)
+    if json_to is not None:
+        _write(json_to, result)
+    if json_to != Path("-") and progress != "json":
+        tell(result)
+    return exit_code(result)
+
+
+def exit_code(result: Verification) -> ExitCode:
+    return ExitCode.DONE if result.passed else ExitCode.LEAK
+
+
+def tell(result: Verification) -> None:
+    """Print the findings as a table and the sum in one line."""
+    if result.findings:
+        _table(result)
+        say(f"{result.output}: {len(result.findings)} finding(s); do not release it before each is explained")
+    else:
+        click.echo(
+            f"{result.output}: verified, nothing found: {result.frames_out} frame(s), "
+            f"{result.faces} face(s) of the input looked for"
+        )
+
+
+def _table(result: Verification) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("time", "frames", "what", "where", "figures", box=None, padding=(0, 2, 0, 0))
+    for finding in result.findings[:_MOST_ROWS]:
+        table.add_row(*map(escape, _row(finding)))
+    Console().print(table)
+    if (more := len(result.findings) - _MOST_ROWS) > 0:
+        click.echo(f"... and {more} more; --json lists all")
+
+
+def _row(finding: Finding) -> tuple[str, str, str, str, str]:
+    box = finding.box
+    where = f"{box.x0:.0f},{box.y0:.0f} {box.w:.0f}x{box.h:.0f}" if box else ""
+    figures = ", ".join(f"{name} {value:.2f}" for name, value in finding.figures.items())
+    return _span(finding.first_s, finding.last_s, ".2f", " s"), _frames(finding), finding.what, where, figures
+
+
+def _frames(finding: Finding) -> str:
+    return _span(finding.first_frame, finding.last_frame, "d")
+
+
+def _span(first: float | None, last: float | None, form: str, unit: str = "") -> str:
+    if first is None or last is None:
+        return ""
+    return f"{first:{form}}{unit}" if first == last else f"{first:{form}}-{last:{form}}{unit}"
+
+
+def _write(path: Path, result: Verification) -> None:
+    text = json.dumps(result.as_dict(), indent=1, ensure_ascii=False)
+    if path == Path("-"):
+        click.echo(text)
+        return
+    from stream_guard.sinks.publish import Draft, translated
+
+    draft = Draft(path, Path(result.source), overwrite=True)
+    with translated(path):
+        draft.path.write_text(text + "\n", encoding="utf-8")
+    draft.publish()

@@ -1,0 +1,138 @@
+"""One verification: opens both files, lets the detectors look, and sums up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from stream_guard.detect.canary import require_canary
+from stream_guard.detect.observer import Cadence
+from stream_guard.detect.presets import FLOOR, PRESETS, Detectors, Preset
+from stream_guard.detect.registry import INDEPENDENT
+from stream_guard.errors import InputError
+from stream_guard.flow.line import Line
+from stream_guard.flow.progress import Listener, Meter
+from stream_guard.model.finding import Finding, Kind, Verification
+from stream_guard.model.frame import Frame, Item
+from stream_guard.model.geometry import Box
+from stream_guard.model.media import Media
+from stream_guard.model.polygon import zones_of
+from stream_guard.native import libraries_required
+from stream_guard.plan import Plan, PlannedZones
+from stream_guard.sources.file import FileSource
+from stream_guard.sources.kind import sniff
+from stream_guard.sources.still import StillSource
+from stream_guard.verify.check import Check, Ignored, Judges
+from stream_guard.verify.leftovers import leftovers
+from stream_guard.verify.pairs import Pairing
+from stream_guard.verify.sface import SFace
+
+_LOOK_S: Final = 0.2
+"""How often the input is looked at; faces are followed over the frames between."""
+_MAX_UPSCALE: Final = 2.5
+"""Between those of balanced and thorough, so that no redaction has looked at the same scale."""
+_LEAST_FRAMES: Final = 2
+_MOST_BYTES: Final = 192e6
+"""Of the frames that wait for the next look, both files together."""
+_CAPACITY: Final = 4
+
+
+def verify(
+    output: Path,
+    source: Path,
+    *,
+    plan: Plan | None = None,
+    zones: PlannedZones | None = None,
+    progress: Listener | None = None,
+) -> Verification:
+    """Prove a finished file against its original.
+
+    Every face of `plan` must be covered too; faces in ignore zones may show.
+
+    Raises:
+        InputError: one of the files cannot be read, or one is a picture and the other a video.
+    """
+    start_s = time.monotonic()
+    with ExitStack() as undo:
+        before, after = _opened(source, undo), _opened(output, undo)
+        if isinstance(before, StillSource) != isinstance(after, StillSource):
+            raise InputError(f"{output} and {source} cannot be compared: one is a picture, one a video.")
+        ignored = Ignored(zones_of(zones.ignore), zones_of(zones.cover)) if zones else Ignored()
+        check = Check(_judges(before.media, undo), _planned(plan), ignored)
+        pairing = Pairing(before.media.fps)
+        meter = Meter(before.media, progress, time.monotonic)
+        with Line() as line:
+            pairs = pairing.pairs(
+                _frames(line.stage(before.items(), name="decode input", capacity=_CAPACITY)),
+                _frames(line.stage(after.items(), name="decode output", capacity=_CAPACITY)),
+            )
+            for _ in check.take(pairs):
+                meter.tick(pairing.frames_out, check.faces)
+        meter.tick(pairing.frames_out, check.faces, done=True)
+        findings = [
+            *sorted(check.findings, key=lambda finding: finding.first_frame or 0),
+            *pairing.findings(),
+            *_size(before.media, after.media),
+            *_damage(after),
+            *leftovers(after.media, before.media),
+        ]
+    return Verification(
+        str(output), str(source), pairing.frames_in, pairing.frames_out, check.faces, tuple(findings),
+        time.monotonic() - start_s,
+    )  # fmt: skip
+
+
+def _opened(path: Path, undo: ExitStack) -> FileSource | StillSource:
+    if sniff(path) == "still":
+        return StillSource(path)
+    source = FileSource(path)
+    undo.callback(source.close)
+    return source
+
+
+def _judges(media: Media, undo: ExitStack) -> Judges:
+    """Load who looks: the detectors that redact, as thoroughly as they can, and one that never does."""
+    with libraries_required():
+        detectors = Detectors(("yunet", "mediapipe"))
+        undo.callback(detectors.close)
+        (name,) = INDEPENDENT
+        independent = INDEPENDENT[name](FLOOR)
+        undo.callback(independent.close)
+    require_canary(independent)
+    return Judges(detectors.observer(_preset(media)), detectors.main, independent, SFace())
+
+
+def _preset(media: Media) -> Preset:
+    """Return the thorough preset, looking as seldom as the memory for the frames between allows."""
+    pair_bytes = 2 * media.width * media.height * 2
+    frames = max(_LEAST_FRAMES, int(_MOST_BYTES / pair_bytes))
+    look_s = min(_LOOK_S, frames / media.fps) if media.fps else 0.0
+    thorough = PRESETS["thorough"]
+    cadence = Cadence(look_s, look_s, thorough.cadence.grey_side)
+    return replace(thorough, view=replace(thorough.view, max_upscale=_MAX_UPSCALE), cadence=cadence)
+
+
+def _frames(items: Iterator[Item]) -> Iterator[Frame]:
+    return (item for item in items if isinstance(item, Frame))
+
+
+def _planned(plan: Plan | None) -> Mapping[int, Sequence[tuple[int, Box]]]:
+    if plan is None:
+        return {}
+    return {index: [(r.track, r.box) for r in regions] for index, regions in plan.regions().items()}
+
+
+def _size(before: Media, after: Media) -> Iterator[Finding]:
+    if (before.width, before.height) != (after.width, after.height):
+        yield Finding(
+            Kind.SIZE, f"the picture is {after.width}x{after.height}, not {before.width}x{before.height}"
+        )
+
+
+def _damage(after: FileSource | StillSource) -> Iterator[Finding]:
+    for warning in after.warnings:
+        yield Finding(Kind.UNJUDGED, f"the output is damaged: {warning}")
