@@ -31,7 +31,7 @@ def rows_for(box: Box) -> int:
 STYLE = Style(
     name="mosaic",
     tier=Tier.STRONG,
-    withstands="large cells with noise, frozen per track: a trained attacker gets to about twice chance",
+    withstands="large cells with noise, frozen per track: a trained attacker gets to three times chance",
     freeze=freeze,
     content=crisp,
 )
