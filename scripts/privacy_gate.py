@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.attacks import chance_bound, classified, rank_1, true_accepts
+from stream_guard import native
 from stream_guard.detect.models import bundled_folder
 from stream_guard.detect.presets import PRESETS, Detectors, Preset
 from stream_guard.detect.yunet import MODEL
 from stream_guard.model.frame import Frame, Stamp
 from stream_guard.model.geometry import Box, Orientation
 from stream_guard.model.verdict import Cover, Detection, Observation, Seen
-from stream_guard.native import cap_threads
 from stream_guard.redact.render import MaskRedactor
 from stream_guard.redact.style import Tier
 from stream_guard.redact.styles import style_named
@@ -246,7 +246,7 @@ def table(rows: Iterable[Row]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="a folder of JPEG pictures for each person")
-    cap_threads()
+    native.cap()
     found = photos(parser.parse_args().folder)
     with Gate(found) as gate:
         rows = {style: gate.row(style) for style in STYLES}
