@@ -1,91 +1,99 @@
-"""A detector that fails now and then leaves no frame of a face uncovered."""
+"""Detectors fail now and then; no frame of a face may show for it. On clips whose truth is exact."""
 
 from __future__ import annotations
 
-import math
-import random
-from collections.abc import Sequence
-
 import pytest
 
-from stream_guard.model.frame import Stamp
-from stream_guard.model.geometry import Box
-from stream_guard.model.verdict import Between, Cover, Detection, Observation, Seen, Sight
-from stream_guard.track.smoother import FixedLagSmoother
-from tests.pictures import Grey, seen_from, texture, with_patch
+from scripts.synthetic import (
+    CLIPS,
+    CROSSING,
+    FPS,
+    Clip,
+    DropOuts,
+    Score,
+    at_random,
+    covers_of,
+    drill,
+    in_bursts,
+    score,
+)
+from stream_guard.settings import Settings
+from stream_guard.track.smoother import FixedLagSmoother, Tracking
 
-WIDTH, HEIGHT, FPS, FRAMES, LAG = 320, 180, 25, 150, 38
-FIRST, LAST = 12, 140
-"""The frames in which the face is in the picture."""
-WORLD, PATCH = texture(460, 260, seed=3), texture(30, 36, seed=6)
-MARGIN = 0.1
-"""Share of the face that may show: a third of what the mask adds at each side."""
-
-
-def _face(index: int) -> Box:
-    x, y = 30 + 1.6 * index, 70 + 25 * math.sin(index / 11)
-    return Box(x, y, x + 30, y + 36)
-
-
-@pytest.fixture(scope="module")
-def greys() -> list[Grey]:
-    made = []
-    for i in range(FRAMES):
-        background = seen_from(WORLD, WIDTH, HEIGHT, 60 + 5 * math.sin(i / 5), 40 + 3 * math.cos(i / 3))
-        face = _face(i)
-        made.append(with_patch(background, PATCH, face.x0, face.y0) if FIRST <= i <= LAST else background)
-    return made
+FILE_LAG = round(Settings().track.lag_s * FPS)
+LIVE_LAG = 6
+LIVE_SPARE_S = 0.5
+"""Live, the first burst comes half a second after a face: what nobody found yet cannot be covered."""
 
 
-def _covers(greys: Sequence[Grey], dropped: set[int], look_every: int = 1) -> list[Cover]:
-    dice = random.Random(5)  # noqa: S311 - a test, not a secret
-    smoother = FixedLagSmoother(LAG)
-    found: list[Cover] = []
-    for i in range(FRAMES):
-        jitter = _face(i).moved(dice.gauss(0, 0.6), dice.gauss(0, 0.6))
-        visible = FIRST <= i <= LAST and i not in dropped
-        sight: Sight = Seen((Detection(jitter, dice.uniform(0.5, 0.95), "test"),) if visible else ())
-        if i % look_every:
-            sight = Between()
-        found += smoother.push(Observation(Stamp(0, i, i / FPS), WIDTH, HEIGHT, sight, greys[i]))
-    return found + list(smoother.flush())
+def measured(
+    drop_outs: DropOuts, lag: int, clips: tuple[Clip, ...] = CLIPS, look_every: int = 1, rounds: int = 1
+) -> Score:
+    total = Score()
+    for seed in range(1, rounds + 1):
+        for clip in clips:
+            made = drill(clip, drop_outs, seed, look_every)
+            total += score(made, covers_of(made, FixedLagSmoother(lag)), lag)
+    return total
 
 
-def _longest_leak(found: Sequence[Cover]) -> int:
-    """Return the longest run of frames in which the face shows."""
-    longest = run = 0
-    for cover in found[FIRST : LAST + 1]:
-        face = _face(cover.stamp.index).inflated(-MARGIN)
-        run = 0 if any(r.box.contains(face) for r in cover.regions) else run + 1
-        longest = max(longest, run)
-    return longest
+@pytest.mark.parametrize(
+    "drop_outs",
+    [
+        pytest.param(at_random(0.1), id="10% at random"),
+        pytest.param(at_random(0.3), id="30% at random"),
+        pytest.param(at_random(0.5), id="50% at random"),
+        pytest.param(in_bursts(5), id="bursts of 5"),
+        pytest.param(in_bursts(15), id="bursts of 15"),
+    ],
+)
+def test_a_file_shows_no_face_for_a_single_frame(drop_outs: DropOuts) -> None:
+    found = measured(drop_outs, FILE_LAG)
+    assert found.recall_of_all >= 0.9995, found
+    assert found.longest_leak == 0, found
 
 
-def _at_random(share: float, seed: int) -> set[int]:
-    dice = random.Random(seed)  # noqa: S311 - a test, not a secret
-    return {i for i in range(FRAMES) if dice.random() < share}
-
-
-def _bursts(length: int) -> set[int]:
-    starts = range(FIRST, LAST, length + 12)
-    return {i for start in starts for i in range(start, start + length)}
-
-
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_random_drop_outs_leak_nothing(greys: list[Grey], share: float, seed: int) -> None:
-    assert _longest_leak(_covers(greys, _at_random(share, seed))) == 0
-
-
-@pytest.mark.parametrize("length", [5, 15])
-def test_bursts_of_drop_outs_leak_nothing(greys: list[Grey], length: int) -> None:
-    assert _longest_leak(_covers(greys, _bursts(length))) == 0
+@pytest.mark.parametrize(
+    ("drop_outs", "rounds"),
+    [
+        pytest.param(at_random(0.1), 1, id="10% at random"),
+        pytest.param(at_random(0.3), 1, id="30% at random"),
+        pytest.param(at_random(0.5), 6, id="50% at random"),  # few leaks, so many frames to count them in
+        pytest.param(in_bursts(5, LIVE_SPARE_S), 1, id="bursts of 5"),
+        pytest.param(in_bursts(15, LIVE_SPARE_S), 1, id="bursts of 15"),
+    ],
+)
+def test_a_lag_of_six_frames_shows_two_at_most(drop_outs: DropOuts, rounds: int) -> None:
+    found = measured(drop_outs, LIVE_LAG, rounds=rounds)
+    assert found.recall_of_all >= 0.998, found
+    assert found.longest_leak <= 2, found
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3])
-def test_drop_outs_between_looks_leak_nothing(greys: list[Grey], share: float) -> None:
-    assert _longest_leak(_covers(greys, _at_random(share, 4), look_every=2)) == 0
+def test_drop_outs_between_looks_leak_nothing(share: float) -> None:
+    found = measured(at_random(share), FILE_LAG, look_every=2)
+    assert found.longest_leak == 0, found
 
 
-def test_a_face_that_is_never_found_again_leaks_after_its_hold(greys: list[Grey]) -> None:
-    assert _longest_leak(_covers(greys, set(range(60, FRAMES)))) > 40
+@pytest.mark.parametrize("drop_outs", [at_random(0.5), in_bursts(15)], ids=["50% at random", "bursts of 15"])
+def test_two_who_pass_each_other_are_both_covered(drop_outs: DropOuts) -> None:
+    found = measured(drop_outs, FILE_LAG, (CROSSING,), rounds=3)
+    assert found.longest_leak == 0, found
+
+
+@pytest.mark.xfail(
+    reason="the flow of the face behind hops onto the one before it; only a longer lag mends that"
+)
+def test_two_who_pass_each_other_in_a_long_burst_are_both_covered_live() -> None:
+    found = measured(in_bursts(15, LIVE_SPARE_S), LIVE_LAG, (CROSSING,), rounds=6)
+    assert found.longest_leak <= 2, found
+
+
+def test_the_drill_can_fail() -> None:
+    """With neither hold nor back-fill, bursts show; so do faces that nobody ever finds."""
+    weak = drill(CLIPS[0], in_bursts(15), 1)
+    rules = Tracking(hold_s=0.0, backfill_s=0.0)
+    assert score(weak, covers_of(weak, FixedLagSmoother(0, rules)), 0).longest_leak >= 15
+    blind = drill(CLIPS[0], at_random(1.0), 1)
+    found = score(blind, covers_of(blind, FixedLagSmoother(FILE_LAG)), FILE_LAG)
+    assert (found.recall, found.visits_exposed) == (0.0, found.visits)
