@@ -128,6 +128,15 @@ def test_text_stays_inside_its_cell() -> None:
     assert (page[-10:] > 240).all()
 
 
+def test_a_long_line_goes_on_below() -> None:
+    def inked(says: str) -> int:
+        page = np.asarray(sheet([replace(PLACE, picture=_cell(255), says=says)], "").convert("L"))
+        return int((page[64 + 240 + 46 :, :320] < 200).sum())
+
+    assert inked("word " * 20) > 50
+    assert inked("word") == 0
+
+
 def test_an_empty_sheet_says_so(tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
     ContactSheet(path, tmp_path / "in.mp4", overwrite=False).finish((), "in.mp4")

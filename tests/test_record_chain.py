@@ -38,6 +38,7 @@ def record(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Path:
         sections[part] = {"path": part, "sha256": sha256_of(folder / part), "fps": 29.97, "bytes": 10}
     report = sealed(sections, Signer.from_file(keys / "mine"))
     (folder / "report.json").write_text(dump(report), encoding="utf-8")
+    (folder / "unsigned.json").write_text(dump(sealed(sections)), encoding="utf-8")
     return folder
 
 
@@ -58,8 +59,9 @@ def test_an_untouched_record_has_no_finding(record: Path, keys: Path) -> None:
 
 
 @given(data=st.data())
-def test_any_changed_byte_of_the_report_is_found(record: Path, data: st.DataObject) -> None:
-    content = bytearray((record / "report.json").read_bytes())
+@pytest.mark.parametrize("name", ["report.json", "unsigned.json"])
+def test_any_changed_byte_of_the_report_is_found(record: Path, name: str, data: st.DataObject) -> None:
+    content = bytearray((record / name).read_bytes())
     place = data.draw(st.integers(0, len(content) - 1))
     content[place] ^= data.draw(st.integers(1, 255))
     changed = record / "changed.json"
@@ -127,6 +129,13 @@ def test_a_report_that_was_sealed_anew_fails_by_its_signature(record: Path, keys
 def test_another_key_is_told(record: Path, keys: Path) -> None:
     (finding,) = check(record / "report.json", public_key=read_public(keys / "other.pub"))
     assert "another key" in finding.says
+
+
+def test_another_seal_is_found_without_a_signature(record: Path) -> None:
+    told = json.loads((record / "unsigned.json").read_text(encoding="utf-8"))
+    changed = record / "changed.json"
+    changed.write_text(dump(told | {"seal": "0" * 64}), encoding="utf-8")
+    assert [f.says for f in check(changed)] == ["the seal is not that of the report"]
 
 
 def test_the_changed_section_is_named(record: Path) -> None:

@@ -78,6 +78,11 @@ def test_noise_is_no_place(score: float) -> None:
     assert places([faint(n, score) for n in range(50)]) == ()
 
 
+def test_what_is_hardly_a_risk_is_no_place() -> None:
+    assert places([faint(0, 0.11, Box(10, 10, 15, 16))]) == ()
+    assert len(places([faint(0, 0.11, FACE)])) == 1
+
+
 def test_what_lies_under_a_mask_or_a_zone_is_no_place() -> None:
     hidden = [Cover(c.stamp, (found(Origin.DETECTED),), uncovered=c.uncovered) for c in map(faint, range(9))]
     assert places(hidden) == ()
