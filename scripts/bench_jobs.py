@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard import Guard, Settings
+from stream_guard import Guard, Settings, parts
 from stream_guard.flow.anonymize import anonymize
 from stream_guard.flow.lookahead import mark_last
 
@@ -120,10 +120,11 @@ def stages(path: str, target: str, preset: str) -> dict[str, float]:
 
 def _pass(guard: Guard, path: Path, target: Path | None, clock: Clock) -> None:
     with ExitStack() as undo:
-        source = guard._open(path, undo)
-        sink = guard._sink(source, target) if target else None
+        source = parts.opened(path, guard.settings, undo)
+        sink = parts.sink(source, target, guard.settings) if target else None
         observer, tracker = guard._judges(source.media)
-        redactor: Any = SimpleNamespace(render=clock.timed("paint", guard._redactor(guard._zones()).render))
+        painter = parts.redactor(guard.settings, guard._style, parts.zones_in_force(guard.settings))
+        redactor: Any = SimpleNamespace(render=clock.timed("paint", painter.render))
         watching: Any = SimpleNamespace(observe=clock.timed("detect", observer.observe))
         tracking: Any = SimpleNamespace(
             push=clock.timed("track", tracker.push), flush=clock.timed("track", tracker.flush)
