@@ -128,7 +128,7 @@ def test_what_has_no_detail_cannot_be_judged() -> None:
 
 def test_size_classes_are_half_open() -> None:
     heights = (9.99, 10, 15.99, 16, 0.1 + 15.9, 31.99, 32, 900)
-    classes = ["under 10", "10-16", "10-16", "16-32", "16-32", "16-32", "32 up", "32 up"]
+    classes = ["under 10", "10-16", "10-16", "16-32", "16-32", "16-32", "32+", "32+"]
     assert [size_class(h) for h in heights] == classes
 
 
@@ -178,7 +178,7 @@ def test_a_covered_clip_is_clean(tmp_path: Path, original: Path) -> None:
     )
     assert score.face_frames == Tally(24, 24)
     assert (score.tracks, score.exposed_tracks, score.leaks, score.flicker) == (2, 0, (), 0)
-    assert score.by_size["16-32"] == score.by_size["32 up"] == Tally(12, 12)
+    assert score.by_size["16-32"] == score.by_size["32+"] == Tally(12, 12)
     assert score.collateral == 0
     assert score.sound == "none"
     assert score.frames == (12, 12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import click
 import pytest
 
-from scripts import bench
+from scripts import bench, benchmark_protection, preset_curves
 from stream_guard import settings as st
 from stream_guard.cli.main import commands
 from stream_guard.errors import ExitCode
@@ -24,6 +25,11 @@ from stream_guard.sinks.still import SUFFIXES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PARSERS = {
+    "bench": bench._parser(),
+    "benchmark_protection": benchmark_protection._parser(),
+    "preset_curves": preset_curves._parser(),
+}
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 
 
@@ -55,8 +61,9 @@ def test_every_command_line_is_valid() -> None:
 def test_every_option_in_the_text_exists() -> None:
     ours = {option for command in commands.commands.values() for option in options_of(command)}
     for line in README.splitlines():
-        if "scripts.bench" in line:
-            known = {option for a in bench._parser()._actions for option in a.option_strings}
+        if module := re.search(r"scripts\.(\w+)", line):
+            parser = PARSERS.get(module[1], argparse.ArgumentParser())
+            known = {option for a in parser._actions for option in a.option_strings}
         elif re.search(r"\bpip |apt-get ", line) and "stream-guard redact" not in line:
             continue
         else:

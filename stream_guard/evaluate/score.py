@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 VERSION: Final = 1
-SIZES: Final = {"under 10": 10.0, "10-16": 16.0, "16-32": 32.0, "32 up": math.inf}
+SIZES: Final = {"under 10": 10.0, "10-16": 16.0, "16-32": 32.0, "32+": math.inf}
 """Classes of a face's height in pixels, each with the height that no longer belongs to it."""
 
 
@@ -109,6 +109,7 @@ class Score:
             "exposed_tracks_share": _rounded(self.exposed_tracks / self.tracks if self.tracks else None, 4),
             "leaks": [asdict(leak) for leak in self.leaks],
             "longest_leak_frames": self.longest_leak,
+            "track_minutes": _rounded(self.track_minutes, 4),
             "flicker": self.flicker,
             "flicker_per_track_minute": _rounded(self.flicker_per_track_minute, 3),
             "collateral": _rounded(self.collateral, 5),
