@@ -26,12 +26,13 @@ def plot(lines: Mapping[str, Line], sizes: Sequence[str], speed: str, path: Path
     for panel, size in zip(panels, sizes, strict=True):
         for name, line in lines.items():
             points = [(fps, by_size[size].recall) for fps, by_size in line if by_size[size].total]
-            shown = [(fps, 1 - recall) for fps, recall in points if recall is not None]
-            panel.plot(*zip(*shown, strict=True) if shown else ((), ()), marker="o", label=name)
+            exposed = [(fps, 1 - recall) for fps, recall in points if recall is not None]
+            panel.plot(*zip(*exposed, strict=True) if exposed else ((), ()), marker="o", label=name)
         _dress(panel, size)
     panels[0].set_ylabel("face-frames covered")
     figure.supxlabel(speed, fontsize=10)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    shown = panels[0].get_legend_handles_labels()
+    figure.legend(*shown, loc="outside upper center", ncols=len(lines), frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context({"svg.hashsalt": "stream_guard", "svg.fonttype": "none"}):  # the same file each time
         figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix == ".svg" else {})

@@ -117,7 +117,8 @@ def _videos(summaries: dict[str, Summary]) -> str:
     rows = [
         (
             name, *_recalls(one), _share(one.tracks.total - one.tracks.covered, one.tracks.total),
-            f"{one.longest_leak} frames", _ratio(one.flicker, one.track_minutes, "{:.2f}"),
+            f"{one.longest_leak} frames" if one.tracks.total else "-",
+            _ratio(one.flicker, one.track_minutes, "{:.2f}"),
             _mean(one.beyond), _mean(one.beyond_free), f"{one.fps:.1f}", str(len(one.failures)),
         )
         for name, one in summaries.items()

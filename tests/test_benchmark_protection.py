@@ -149,7 +149,7 @@ def test_the_tables_say_what_was_found() -> None:
     text = tables(FOUND, ["a", "b"], {"c 1": "does not install"})
     rows = [line for line in text.splitlines() if line.startswith(("| a", "| b"))]
     assert rows == [
-        "| a | - | - | - | - | 0 frames | - | - | - | 0.0 | 1 |",
+        "| a | - | - | - | - | - | - | - | - | 0.0 | 1 |",
         "| b | - | 90.00% | - | 25.00% | 7 frames | 1.50 | 2.00% | 0.10% | 40.0 | 0 |",
         "| a | - | 100.00% | - | 0.00% | 1 of 2 | 1.00 | 0 |",
     ]
