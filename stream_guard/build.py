@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,14 +22,15 @@ from stream_guard.flow.anonymize import anonymize
 from stream_guard.flow.progress import Listener, Meter
 from stream_guard.flow.report import Report
 from stream_guard.flow.run import run
-from stream_guard.model.finding import Verification
+from stream_guard.model.finding import Finding, Kind, Verification
 from stream_guard.model.media import Media
 from stream_guard.model.ports import Observer, Tracker
 from stream_guard.model.redacted import RedactedFrame
 from stream_guard.model.verdict import Cover
 from stream_guard.record import facts
 from stream_guard.record.changes import changes
-from stream_guard.record.keys import Signer
+from stream_guard.record.check import check
+from stream_guard.record.keys import Signer, read_public
 from stream_guard.record.trail import Trail, Wanted
 from stream_guard.settings import Settings, from_options, from_values, merge
 from stream_guard.sinks.file import CONTAINERS
@@ -81,9 +83,13 @@ def verify(
     *,
     progress: Listener | None = None,
     plan: str | Path | None = None,
+    report: str | Path | None = None,
+    public_key: str | Path | None = None,
     **overrides: Any,
 ) -> Verification:
     """Prove a finished file against its original; what shows in ignore zones counts as meant to.
+
+    `report` is checked for tampering too, and with `public_key` for being signed by that key's owner.
 
     Raises:
         StreamGuardError: as `redact`; that something is found raises nothing.
@@ -92,7 +98,13 @@ def verify(
     native.cap()
     loaded = parts.loaded_plan(Path(plan), given) if plan else None
     zones = parts.zones_in_force(chosen, loaded)
-    return verifying.verify(Path(output), given, plan=loaded, zones=zones, progress=progress)
+    key = read_public(public_key) if public_key else None
+    found = verifying.verify(Path(output), given, plan=loaded, zones=zones, progress=progress)
+    if report is None:
+        return found
+    files = {"input": given, "output": Path(output)} | ({"plan": Path(plan)} if plan else {})
+    changed = [Finding(Kind.RECORD, f"{c.part}: {c.says}") for c in check(report, files, key)]
+    return replace(found, findings=(*found.findings, *changed))
 
 
 def detect(

@@ -13,17 +13,21 @@ import pytest
 from PIL import Image
 
 import stream_guard
+from stream_guard.detect.presets import FLOOR
+from stream_guard.detect.registry import DETECTORS, INDEPENDENT
 from stream_guard.errors import ExitCode, InputError
 from stream_guard.model.finding import Finding, Kind
 from stream_guard.model.frame import Frame, Stamp
 from stream_guard.model.geometry import Box
 from stream_guard.model.polygon import Polygon
-from stream_guard.model.verdict import Detection
+from stream_guard.model.verdict import Detection, Observation, Unseen
+from stream_guard.record.keys import write_pair
 from stream_guard.sources.file import FileSource
-from stream_guard.verify.check import Ignored, mark_last
+from stream_guard.verify.check import Check, Ignored, Judges, mark_last
 from stream_guard.verify.detail import exposure
 from stream_guard.verify.leftovers import leftovers, repeated, tags_of
 from stream_guard.verify.pairs import Pair, Pairing
+from stream_guard.verify.sface import SFace
 from stream_guard.verify.trails import How, Step, Trails
 from tests.media import Clip, make
 from tests.pictures import seen_from, texture
@@ -247,6 +251,35 @@ def test_a_plan_and_zones_say_what_must_and_what_may_show(tmp_path: Path) -> Non
     assert len(planned.findings) == 6  # seen, and planned
     done = run("verify", STREET, "--against", STREET, "--ignore-zone", everywhere, "--progress", "none")
     assert done.returncode == ExitCode.DONE, done.stderr + done.stdout
+
+
+def test_a_changed_byte_of_the_report_and_another_signer_are_found(tmp_path: Path) -> None:
+    out, report, key = tmp_path / "out.png", tmp_path / "out.png.report.json", tmp_path / "key"
+    write_pair(key, tmp_path / "key.pub", None)
+    write_pair(tmp_path / "other", tmp_path / "other.pub", None)
+    stream_guard.redact(STREET, out, report=True, signer=stream_guard.Signer.from_file(key))
+    told = ("verify", out, "--against", STREET, "--progress", "none", "--report", report, "--public-key")
+    assert run(*told, tmp_path / "key.pub").returncode == ExitCode.DONE
+    done = run(*told, tmp_path / "other.pub")
+    assert done.returncode == ExitCode.LEAK
+    assert "another key" in " ".join(done.stdout.split())
+    report.write_bytes(report.read_bytes().replace(b'"frost"', b'"solid"'))
+    found = stream_guard.verify(out, STREET, report=report).findings
+    assert found
+    assert {finding.kind for finding in found} == {Kind.RECORD}
+
+
+def test_a_frame_that_nobody_could_judge_is_a_finding() -> None:
+    class Blind:
+        def observe(self, frame: Frame) -> Observation:
+            return Observation(frame.stamp, 96, 64, Unseen("the detector failed"))
+
+        def close(self) -> None: ...
+
+    yunet, centerface = DETECTORS["yunet"](FLOOR), INDEPENDENT["centerface"](FLOOR)
+    check = Check(Judges(Blind(), yunet, centerface, SFace()), {}, Ignored())
+    list(check.take(Pair(frame(i), frame(i)) for i in range(2)))
+    assert [(f.kind, f.first_frame) for f in check.findings] == [(Kind.UNJUDGED, 0), (Kind.UNJUDGED, 1)]
 
 
 def test_a_picture_cannot_be_proven_against_a_video() -> None:

@@ -29,6 +29,14 @@ _MOST_ROWS: Final = 40
     help="Check also that every face of this plan is covered.",
 )  # fmt: skip
 @click.option(
+    "--report", metavar="FILE", type=click.Path(path_type=Path),
+    help="Check also that this report of the redaction and the files it names are unchanged.",
+)  # fmt: skip
+@click.option(
+    "--public-key", metavar="FILE", type=click.Path(path_type=Path),
+    help="Check also that the report was signed with the key that belongs to this one.",
+)  # fmt: skip
+@click.option(
     "--json", "json_to", metavar="FILE", type=click.Path(path_type=Path, allow_dash=True),
     help="Write all findings to this file, - for the standard output.",
 )  # fmt: skip
@@ -38,6 +46,8 @@ def verify(
     output: Path,
     against: Path,
     plan: Path | None,
+    report: Path | None,
+    public_key: Path | None,
     json_to: Path | None,
     progress: str,
     config: Path | None,
@@ -51,11 +61,15 @@ def verify(
     """
     import stream_guard
 
+    if public_key and not report:
+        raise click.UsageError("--public-key is for the signature of a report; add --report")
     if progress == "json" and json_to == Path("-"):
         raise click.UsageError("--progress json and --json - both go to the standard output; name a file")
     settings = effective(config, given).settings
     with display(progress, str(output)) as listener:
-        result = stream_guard.verify(output, against, settings, plan=plan, progress=listener)
+        result = stream_guard.verify(
+            output, against, settings, progress=listener, plan=plan, report=report, public_key=public_key
+        )
     if json_to is not None:
         _write(json_to, result)
     if json_to != Path("-") and progress != "json":

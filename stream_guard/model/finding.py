@@ -23,6 +23,8 @@ class Kind(Enum):
     """The picture has another size."""
     LEFTOVER = "leftover"
     """The file carries something besides picture and sound."""
+    RECORD = "record"
+    """The report, its signature or a file that it speaks of is not what it was."""
     UNJUDGED = "unjudged"
     """Something could not be judged, so nothing is proven about it."""
 
