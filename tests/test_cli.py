@@ -421,7 +421,7 @@ def test_settings_prints_a_settings_file(tmp_path: Path) -> None:
 def test_models_are_listed_and_verified() -> None:
     done = run("models")
     assert done.returncode == 0
-    assert done.stdout.count("verified") == 4
+    assert done.stdout.count("verified") == 5
     assert "MIT" in done.stdout
     assert "Apache-2.0" in done.stdout
 
