@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-BESIDE = Path(__file__).parents[2] / "shared"
+DATA = Path(os.environ.get("STREAM_GUARD_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 settings.register_profile("any machine", deadline=None)  # a busy machine is no failure
@@ -18,16 +18,15 @@ settings.load_profile("any machine")
 @pytest.fixture(scope="session")
 def footage() -> Path:
     """The folder of test footage: `videos`, `images` and `odd`; tests are skipped where there is none."""
-    folder = Path(os.environ.get("STREAM_GUARD_TEST_DATA", BESIDE / "data"))
-    if not (folder / "MANIFEST.csv").is_file():
+    if not (DATA / "MANIFEST.csv").is_file():
         pytest.skip("no test footage: set STREAM_GUARD_TEST_DATA")
-    return folder
+    return DATA
 
 
 @pytest.fixture(scope="session")
 def people() -> Path:
-    """A folder of pictures for each of some people; tests are skipped where there is none."""
-    folder = Path(os.environ.get("STREAM_GUARD_TEST_PEOPLE", BESIDE / "privacy" / "lfw"))
+    """A folder of pictures for each of some people, beside the footage; tests are skipped without it."""
+    folder = DATA.parent / "privacy" / "lfw"
     if not folder.is_dir():
-        pytest.skip("no pictures of known people: set STREAM_GUARD_TEST_PEOPLE")
+        pytest.skip("no pictures of known people: set STREAM_GUARD_TEST_DATA to a folder beside privacy/lfw")
     return folder
