@@ -22,14 +22,14 @@ from stream_guard.flow.anonymize import anonymize
 from stream_guard.flow.progress import Listener, Meter
 from stream_guard.flow.report import Report
 from stream_guard.flow.run import run
-from stream_guard.model.finding import Finding, Kind, Verification
+from stream_guard.model.finding import Verification
 from stream_guard.model.media import Media
 from stream_guard.model.ports import Observer, Tracker
 from stream_guard.model.redacted import RedactedFrame
 from stream_guard.model.verdict import Cover
 from stream_guard.record import facts
 from stream_guard.record.changes import changes
-from stream_guard.record.check import check
+from stream_guard.record.check import check_report
 from stream_guard.record.keys import Signer, read_public
 from stream_guard.record.trail import Trail, Wanted
 from stream_guard.settings import Settings, from_options, from_values, merge
@@ -78,7 +78,7 @@ def redact(
 
 def verify(
     output: str | Path,
-    source: str | Path,
+    source: str | Path | None,
     settings: Settings | None = None,
     *,
     progress: Listener | None = None,
@@ -89,21 +89,23 @@ def verify(
 ) -> Verification:
     """Prove a finished file against its original; what shows in ignore zones counts as meant to.
 
-    `report` is checked for tampering too, and with `public_key` for being signed by that key's owner.
+    `report` is checked for tampering too, and with `public_key` for being signed by that key's owner. Without
+    `source` nothing but the report, and the files that it speaks of, is checked.
 
     Raises:
         StreamGuardError: as `redact`; that something is found raises nothing.
     """
+    files = {"output": Path(output)}
+    files |= {part: Path(path) for part, path in (("input", source), ("plan", plan)) if path}
+    key = read_public(public_key) if public_key else None
+    changed = check_report(report, files, key) if report else []
+    if source is None:
+        return Verification(str(output), None, 0, 0, 0, tuple(changed), 0.0)
     chosen, given = _with(settings, overrides), Path(source)
     native.cap()
     loaded = parts.loaded_plan(Path(plan), given) if plan else None
     zones = parts.zones_in_force(chosen, loaded)
-    key = read_public(public_key) if public_key else None
     found = verifying.verify(Path(output), given, plan=loaded, zones=zones, progress=progress)
-    if report is None:
-        return found
-    files = {"input": given, "output": Path(output)} | ({"plan": Path(plan)} if plan else {})
-    changed = [Finding(Kind.RECORD, f"{c.part}: {c.says}") for c in check(report, files, key)]
     return replace(found, findings=(*found.findings, *changed))
 
 

@@ -22,8 +22,7 @@ from PIL import Image
 from stream_guard.cli.failure import worst
 from stream_guard.detect.models import read_manifest
 from stream_guard.errors import ExitCode
-from stream_guard.record.check import check
-from stream_guard.record.keys import read_public
+from stream_guard.record.check import check_report
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 STREET = SAMPLES / "street.png"
@@ -261,11 +260,52 @@ def test_a_signed_record_of_an_edited_plan(tmp_path: Path) -> None:
         {"change": "face added", "track": 99, "first_frame": 5, "last_frame": 8}
     ]
     assert told["models"] == []
-    files = {"input": WALK, "output": out, "plan": plan}
-    public = read_public(Path(f"{key}.pub"))
-    assert check(report, files, public) == []
-    plan.write_text(plan.read_text() + " ")
-    assert [finding.part for finding in check(report, files, public)] == ["plan"]
+    record = ("verify", out, "--report", report, "--public-key", f"{key}.pub")
+    intact = run(*record, "--plan", plan)
+    assert intact.returncode == 0, intact.stdout
+    assert f"its seal is {told['seal']}; not given, so not checked: input" in said(intact)
+    assert "its pixels were not looked at" in intact.stdout
+    report.write_bytes(report.read_bytes().replace(b"face added", b"face Added"))
+    changed = run(*record, "--json", "-")
+    assert changed.returncode == ExitCode.LEAK
+    assert [f["what"] for f in json.loads(changed.stdout)["findings"]] == [
+        "report: the section 'manual_changes' was changed"
+    ]
+
+
+@pytest.mark.parametrize("changed", ["input", "output", "report", "plan"])
+def test_verify_finds_one_changed_byte_anywhere(tmp_path: Path, changed: str) -> None:
+    files = {part: tmp_path / f"{part}.png" for part in ("input", "output", "report", "plan")}
+    shutil.copy(STREET, files["input"])
+    assert run("detect", files["input"], "-o", files["plan"], *FAST[:4]).returncode == 0
+    wanted = ("--plan", files["plan"], "--report-to", files["report"])
+    assert run("redact", files["input"], "-o", files["output"], *wanted).returncode == 0
+    given = ("--against", files["input"], "--plan", files["plan"], "--report", files["report"])
+    intact = run("verify", files["output"], *given)
+    assert intact.returncode == 0, intact.stdout + intact.stderr
+
+    content = bytearray(files[changed].read_bytes())
+    content[-1] ^= ord("\n") ^ ord(" ") if changed in ("report", "plan") else 1
+    files[changed].write_bytes(content)
+    by = ("--against", files["input"]) if changed == "input" else ("--plan", files["plan"])
+    done = run("verify", files["output"], *by, "--report", files["report"], "--json", "-")
+    assert done.returncode == ExitCode.LEAK, done.stderr
+    (found,) = json.loads(done.stdout)["findings"]
+    assert (found["kind"], found["what"].partition(":")[0]) == ("record", changed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "nothing to check OUT by"),
+        (["--public-key", "key.pub", "--against", "in.mp4"], "add --report"),
+        (["--report", "absent.json"], "absent.json: cannot read the report"),
+    ],
+)
+def test_verify_needs_something_to_check_by(arguments: list[str], says: str) -> None:
+    done = run("verify", STREET, *arguments)
+    assert done.returncode in (ExitCode.USAGE, ExitCode.INPUT)
+    assert says in said(done)
 
 
 def test_the_report_lists_the_models_that_looked(tmp_path: Path) -> None:
@@ -300,7 +340,7 @@ def test_places_to_look_at_are_told_listed_and_shown(tmp_path: Path) -> None:
     assert f"1 place to look at, the riskiest first:\n  00:00.0  frame {place['frame']}" in done.stdout
     with Image.open(sheet) as image:
         assert image.format == "JPEG"
-    assert check(Path(f"{out}.report.json"), {"contact_sheet": sheet}) == []
+    assert check_report(Path(f"{out}.report.json"), {"contact_sheet": sheet}) == []
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_guard.errors import InputError, OutputError
+from stream_guard.model.finding import Finding
 from stream_guard.record.chain import digest, dump, links, sealed
-from stream_guard.record.check import check
+from stream_guard.record.check import check_report, seal_of, unchecked
 from stream_guard.record.facts import sha256_of
 from stream_guard.record.keys import Signer, read_public, require_free, write_pair
 
@@ -46,16 +47,29 @@ def _files(folder: Path) -> dict[str, Path]:
     return {part: folder / part for part in PARTS}
 
 
+def _part(finding: Finding) -> str:
+    part, _, says = finding.what.partition(": ")
+    assert says
+    return part
+
+
 def _parts(folder: Path, report: Path | None = None, key: Path | None = None) -> set[str]:
     public = read_public(key) if key else None
-    found = check(report or folder / "report.json", _files(folder), public)
-    assert all(finding.says for finding in found)
-    return {finding.part for finding in found}
+    found = check_report(report or folder / "report.json", _files(folder), public)
+    return {_part(finding) for finding in found}
 
 
 def test_an_untouched_record_has_no_finding(record: Path, keys: Path) -> None:
     assert _parts(record) == set()
     assert _parts(record, key=keys / "mine.pub") == set()
+
+
+def test_what_was_not_given_is_named(record: Path) -> None:
+    files = _files(record)
+    assert unchecked(record / "report.json", files) == []
+    del files["plan"]
+    assert unchecked(record / "report.json", files) == ["plan"]
+    assert len(seal_of(record / "report.json")) == 64
 
 
 @given(data=st.data())
@@ -127,29 +141,29 @@ def test_a_report_that_was_sealed_anew_fails_by_its_signature(record: Path, keys
 
 
 def test_another_key_is_told(record: Path, keys: Path) -> None:
-    (finding,) = check(record / "report.json", public_key=read_public(keys / "other.pub"))
-    assert "another key" in finding.says
+    (finding,) = check_report(record / "report.json", public_key=read_public(keys / "other.pub"))
+    assert "another key" in finding.what
 
 
 def test_another_seal_is_found_without_a_signature(record: Path) -> None:
     told = json.loads((record / "unsigned.json").read_text(encoding="utf-8"))
     changed = record / "changed.json"
     changed.write_text(dump(told | {"seal": "0" * 64}), encoding="utf-8")
-    assert [f.says for f in check(changed)] == ["the seal is not that of the report"]
+    assert [f.what for f in check_report(changed)] == ["report: the seal is not that of the report"]
 
 
 def test_the_changed_section_is_named(record: Path) -> None:
     content = (record / "report.json").read_text(encoding="utf-8")
     changed = record / "changed.json"
     changed.write_text(content.replace('"elapsed_s": 0.1', '"elapsed_s": 0.2'), encoding="utf-8")
-    assert [f.says for f in check(changed)] == ["the section 'elapsed_s' was changed"]
+    assert [f.what for f in check_report(changed)] == ["report: the section 'elapsed_s' was changed"]
 
 
 def test_a_file_that_the_report_does_not_know_is_told(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(dump(sealed({"plan": None})))
     (tmp_path / "plan.json").write_text("{}")
-    (finding,) = check(tmp_path / "report.json", {"plan": tmp_path / "plan.json"})
-    assert (finding.part, "no such file" in finding.says) == ("plan", True)
+    (finding,) = check_report(tmp_path / "report.json", {"plan": tmp_path / "plan.json"})
+    assert (_part(finding), "no such file" in finding.what) == ("plan", True)
 
 
 @pytest.mark.parametrize(
@@ -159,12 +173,12 @@ def test_a_file_that_the_report_does_not_know_is_told(tmp_path: Path) -> None:
 def test_what_is_no_report_is_a_finding(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "report.json"
     path.write_bytes(content)
-    assert {finding.part for finding in check(path)} >= {"report"}
+    assert {_part(finding) for finding in check_report(path)} >= {"report"}
 
 
 def test_a_missing_report_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read the report"):
-        check(tmp_path / "absent.json")
+        check_report(tmp_path / "absent.json")
 
 
 # -- keys ---------------------------------------------------------------------------------------------

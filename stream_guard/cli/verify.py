@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,8 +23,9 @@ _MOST_ROWS: Final = 40
 @click.command(short_help="Prove that a finished file shows no face of its original.")
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
 @click.option(
-    "--against", required=True, metavar="IN", type=click.Path(path_type=Path), help="The original file."
-)
+    "--against", metavar="IN", type=click.Path(path_type=Path),
+    help="The original file; without it nothing but the record is checked.",
+)  # fmt: skip
 @click.option(
     "--plan", metavar="FILE", type=click.Path(path_type=Path),
     help="Check also that every face of this plan is covered.",
@@ -44,7 +46,7 @@ _MOST_ROWS: Final = 40
 @click.option("--progress", type=click.Choice(MODES), default="auto", help="How to show progress.  [auto]")
 def verify(
     output: Path,
-    against: Path,
+    against: Path | None,
     plan: Path | None,
     report: Path | None,
     public_key: Path | None,
@@ -58,23 +60,46 @@ def verify(
     \b
     stream-guard verify out.mp4 --against in.mp4
     stream-guard verify out.mp4 --against in.mp4 --json -
+    stream-guard verify out.mp4 --report out.mp4.report.json --public-key office.key.pub
     """
+    _require_sense(against, report, public_key, json_to, progress)
+    settings = effective(config, given).settings
     import stream_guard
 
-    if public_key and not report:
-        raise click.UsageError("--public-key is for the signature of a report; add --report")
-    if progress == "json" and json_to == Path("-"):
-        raise click.UsageError("--progress json and --json - both go to the standard output; name a file")
-    settings = effective(config, given).settings
     with display(progress, str(output)) as listener:
         result = stream_guard.verify(
             output, against, settings, progress=listener, plan=plan, report=report, public_key=public_key
         )
+    if report:
+        _tell_record(report, {"output": output, "input": against, "plan": plan}, result)
     if json_to is not None:
         _write(json_to, result)
     if json_to != Path("-") and progress != "json":
         tell(result)
     return exit_code(result)
+
+
+def _require_sense(
+    against: Path | None, report: Path | None, public_key: Path | None, json_to: Path | None, progress: str
+) -> None:
+    if not against and not report:
+        raise click.UsageError("there is nothing to check OUT by; give --against IN, --report FILE, or both")
+    if public_key and not report:
+        raise click.UsageError("--public-key is for the signature of a report; add --report")
+    if progress == "json" and json_to == Path("-"):
+        raise click.UsageError("--progress json and --json - both go to the standard output; name a file")
+
+
+def _tell_record(report: Path, files: Mapping[str, Path | None], result: Verification) -> None:
+    """Say on stderr, of a report in order, its seal, which a person may compare, and what was not checked."""
+    from stream_guard.model.finding import Kind
+    from stream_guard.record.check import seal_of, unchecked
+
+    if any(finding.kind is Kind.RECORD for finding in result.findings):
+        return
+    others = unchecked(report, [part for part, path in files.items() if path])
+    more = f"; not given, so not checked: {', '.join(others)}" if others else ""
+    say(f"{report} is as it was written, its seal is {seal_of(report)}{more}", "note")
 
 
 def exit_code(result: Verification) -> ExitCode:
@@ -86,6 +111,8 @@ def tell(result: Verification) -> None:
     if result.findings:
         _table(result)
         say(f"{result.output}: {len(result.findings)} finding(s); do not release it before each is explained")
+    elif result.source is None:
+        click.echo(f"{result.output}: it is the file of the report; its pixels were not looked at")
     else:
         click.echo(
             f"{result.output}: verified, nothing found: {result.frames_out} frame(s), "
@@ -130,7 +157,7 @@ def _write(path: Path, result: Verification) -> None:
         return
     from stream_guard.sinks.publish import Draft, translated
 
-    draft = Draft(path, Path(result.source), overwrite=True)
+    draft = Draft(path, Path(result.source or result.output), overwrite=True)
     with translated(path):
         draft.path.write_text(text + "\n", encoding="utf-8")
     draft.publish()

@@ -68,7 +68,8 @@ class Verification:
     """Everything that a verification found out."""
 
     output: str
-    source: str
+    source: str | None
+    """None where nothing but the record was checked."""
     frames_in: int
     frames_out: int
     faces: int
