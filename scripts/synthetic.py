@@ -65,6 +65,8 @@ class Clip:
     actors: tuple[Actor, ...]
     camera: Callable[[int], tuple[float, float, float]] = lambda frame: (0.0, 0.0, 1.0)
     """Returns the world's x and y at the picture's upper left corner, and the zoom."""
+    dark: Callable[[int], bool] = lambda frame: False
+    """Tells the frames in which the light is off: nothing is found and next to nothing can be seen."""
 
 
 def _line(
@@ -123,6 +125,39 @@ CROSSING: Final = Clip(
     "crossing", (Actor(_line(40, 140, 36, 440, 140, 36)), Actor(_line(430, 130, 48, 60, 150, 48)))
 )
 """Two people who pass each other, the one behind the other for half a second."""
+DARK: Final = Clip("light off", CLIPS[0].actors, dark=lambda i: 45 <= i % 75 <= 63)
+"""For three quarters of a second, twice, there is nothing but noise."""
+
+
+def _shaking(px: float) -> Clip:
+    """Return a clip whose camera jerks by up to two and a half times so many pixels a frame."""
+    return Clip(
+        "shaking camera",
+        (
+            Actor(_line(300, 250, 36, 480, 250, 36, nod=0)),
+            Actor(_line(420, 280, 26, 560, 300, 30)),
+            Actor(_line(560, 210, 20, 620, 215, 20)),
+        ),
+        camera=lambda i: (
+            150 + 1.2 * i + px * (math.sin(1.9 * i) + 0.5 * math.sin(0.7 * i)),
+            150 + 0.75 * px * math.sin(1.3 * i + 1),
+            1 + 0.05 * math.sin(i / 9),
+        ),
+    )
+
+
+SHAKING: Final = _shaking(8)
+JERKING: Final = _shaking(12)
+"""As of a camera on somebody who runs: the picture leaps by a twentieth of its width from frame to frame."""
+TURNED: Final = Clip(
+    "turned heads",
+    tuple(
+        Actor(_line(60 + 70 * n, y, w, 70 + 70 * n, y + 10, w), turn=lambda i, degrees=degrees: degrees)  # type: ignore[misc]
+        for y, w in ((50, 13), (130, 16), (210, 20))
+        for n, degrees in enumerate((60, 90, 120, 180, -120, -90))
+    ),
+)
+"""Small heads that lie on their side or hang upside down and are never seen upright."""
 
 
 def _visits(clip: Clip, actor: Actor, share: float) -> Iterator[range]:
@@ -152,6 +187,9 @@ def painted(clip: Clip, frame: int) -> Rgb:
     for actor in clip.actors:
         if actor.first <= frame <= actor.last:
             canvas = _with_head(canvas, _box(clip, actor, frame), actor.turn(frame))
+    if clip.dark(frame):
+        noise = np.random.default_rng(frame).normal(8, 4, canvas.shape)
+        return np.clip(0.04 * canvas + noise, 0, 255).astype(np.uint8)
     return canvas
 
 
@@ -247,7 +285,7 @@ class Drill:
 def drill(clip: Clip, drop_outs: DropOuts, seed: int, look_every: int = 1) -> Drill:
     """Return a drill whose detector looks at one in so many frames."""
     dice = random.Random(seed)  # noqa: S311 - a drill, not a secret
-    looks = set(range(0, FRAMES, look_every))
+    looks = {i for i in range(0, FRAMES, look_every) if not clip.dark(i)}
     found = tuple(
         frozenset(
             i for visit in _visits(clip, actor, FOUND) for i in looks & set(visit) - drop_outs(dice, visit)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 import pytest
 
-from scripts import bench, benchmark_protection, preset_curves
+from scripts import ablation, bench, benchmark_protection, preset_curves
 from stream_guard import settings as st
 from stream_guard.cli.main import commands
 from stream_guard.errors import ExitCode
@@ -26,6 +26,7 @@ from stream_guard.sinks.still import SUFFIXES
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PARSERS = {
+    "ablation": ablation._parser(),
     "bench": bench._parser(),
     "benchmark_protection": benchmark_protection._parser(),
     "preset_curves": preset_curves._parser(),

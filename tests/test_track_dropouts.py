@@ -7,7 +7,10 @@ import pytest
 from scripts.synthetic import (
     CLIPS,
     CROSSING,
+    DARK,
     FPS,
+    JERKING,
+    SHAKING,
     Clip,
     DropOuts,
     Score,
@@ -71,7 +74,7 @@ def test_a_lag_of_six_frames_shows_two_at_most(drop_outs: DropOuts, rounds: int)
 
 @pytest.mark.parametrize("share", [0.1, 0.3])
 def test_drop_outs_between_looks_leak_nothing(share: float) -> None:
-    found = measured(at_random(share), FILE_LAG, look_every=2)
+    found = measured(at_random(share), FILE_LAG, (*CLIPS, SHAKING, DARK), look_every=2)
     assert found.longest_leak == 0, found
 
 
@@ -87,6 +90,14 @@ def test_two_who_pass_each_other_are_both_covered(drop_outs: DropOuts) -> None:
 def test_two_who_pass_each_other_in_a_long_burst_are_both_covered_live() -> None:
     found = measured(in_bursts(15, LIVE_SPARE_S), LIVE_LAG, (CROSSING,), rounds=6)
     assert found.longest_leak <= 2, found
+
+
+@pytest.mark.xfail(
+    reason="leaps of a twentieth of the picture a frame are too far for both kinds of optical flow"
+)
+def test_a_camera_that_jerks_shows_nobody() -> None:
+    found = measured(in_bursts(15), FILE_LAG, (JERKING,))
+    assert found.longest_leak == 0, found
 
 
 def test_the_drill_can_fail() -> None:
