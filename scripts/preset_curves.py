@@ -68,7 +68,7 @@ def variants(base: Preset, lag_s: float) -> list[Variant]:
         *curve("view side", lambda v: view(side=v, max_upscale=3.0), sides),
         *curve("enlarged at most", lambda v: view(max_upscale=v), (1, 1.5, 2, 3)),
         *curve("look_s", lambda v: cadence(look_s=v), (0.5, 0.3, 0.2, 0.1, 0.06, 0.03, 0)),
-        *curve("second_look_s", lambda v: cadence(second_look_s=v), (2, 1, 0.5, 0.2, 0.08)),
+        *curve("further_look_s", lambda v: cadence(further_look_s=v), (2, 1, 0.5, 0.2, 0.08)),
         *(turned(name, turns) for name, turns in _TURNS.items()),
         *(Variant("lag_s", f"{value:g}", base, value) for value in (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)),
     ]

@@ -17,7 +17,7 @@ from stream_guard.detect.canary import FACE, SAMPLE, canary_score, require_canar
 from stream_guard.detect.models import bundled_folder, load_verified, read_manifest
 from stream_guard.detect.presets import FLOOR, PRESETS, Detectors
 from stream_guard.detect.registry import DETECTORS, GROUPS, INDEPENDENT, members
-from stream_guard.detect.yunet import MODEL, _blob
+from stream_guard.detect.yunet import MODEL, YuNet
 from stream_guard.errors import ModelError, SettingsError
 from stream_guard.model.frame import View
 from stream_guard.model.geometry import Box
@@ -117,7 +117,7 @@ def test_yunet_gets_blue_first_and_a_border_of_black() -> None:
     """The canary cannot tell: a portrait with red and blue swapped is found nearly as well."""
     red = np.zeros((30, 40, 3), np.uint8)
     red[..., 0] = 255
-    blob = _blob(as_view(red).bgr, np.zeros((1, 3, 0, 0), np.float32))
+    blob = YuNet(0.5)._blob(as_view(red).bgr)
     assert blob.shape == (1, 3, 32, 64)
     assert [blob[0, c, :30, :40].mean() for c in range(3)] == [0, 0, 255]
     assert not blob[0, :, 30:].any()

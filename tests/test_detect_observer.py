@@ -27,7 +27,7 @@ from tests.test_detect_contract import portrait
 
 Rgb = NDArray[np.uint8]
 FPS = 25
-CADENCE = Cadence(look_s=0.12, second_look_s=0.4, grey_side=160)
+CADENCE = Cadence(look_s=0.12, further_look_s=0.4, grey_side=160)
 """Every third frame, and a further pass with every tenth."""
 SIZE = ViewSize(640)
 WORLD = texture(640, 360, seed=8)
@@ -54,6 +54,10 @@ class Shown:
     def grey(self, side: int) -> Grey:
         height, width = self.picture.shape[:2]
         return np.asarray(cv2.resize(self.picture[..., 0], (side, side * height // width)), np.uint8)
+
+    def closeup(self, area: Box, side: int) -> Rgb:
+        rows, columns = slice(round(area.y0), round(area.y1)), slice(round(area.x0), round(area.x1))
+        return np.asarray(cv2.resize(self.picture[rows, columns], (side, side)), np.uint8)
 
 
 def frame(index: int, picture: Rgb | None = STILL, time_s: float | None = None, scale: float = 1.0) -> Frame:

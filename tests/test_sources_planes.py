@@ -168,3 +168,14 @@ def test_turned_chroma_of_odd_sizes_stays_under_its_pixels(name: str) -> None:
     frame = made("yuv420p", 33, 21)
     picture = picture_of(frame, orientation_of(tuple(nine(MATRICES[name]))))
     assert all(picture.width % c.step_x == 0 and picture.height % c.step_y == 0 for c in picture.channels)
+
+
+@pytest.mark.parametrize("name", MATRICES)
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuvj420p", "yuv422p10le", "nv12", "rgb24", "gray", "p010le"])
+def test_close_ups_show_the_upright_pixels(name: str, pix_fmt: str) -> None:
+    frame = made(pix_fmt, 64, 48)
+    orientation = orientation_of(tuple(nine(MATRICES[name])))
+    rgb = displayed(frame.to_ndarray(format="rgb24"), MATRICES[name]).astype(int)
+    shown = PlaneEye(frame, orientation, None, Shrinker("x")).closeup(Box(8, 4, 40, 36), 32)
+    assert shown.shape == (32, 32, 3)
+    assert np.abs(shown[..., ::-1].astype(int) - rgb[4:36, 8:40]).mean() < 6

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from stream_guard.detect.passes import Pass, has_low_contrast
 from stream_guard.detect.scene import SceneChanges
-from stream_guard.model.frame import Frame, View
+from stream_guard.detect.second_look import SecondLook
+from stream_guard.model.frame import Eye, Frame, View
 from stream_guard.model.verdict import Between, Detection, Observation, Seen, Sight, Unseen
 
 
@@ -28,7 +29,7 @@ class Cadence:
 
     look_s: float
     """The main passes look when so much time has gone since the last look; 0 for every frame."""
-    second_look_s: float
+    further_look_s: float
     """One of the further passes looks, in turn, when so much time has gone since the last of them."""
     grey_side: int
     """Long side of the grey copies that motion is estimated on."""
@@ -44,13 +45,18 @@ class CadenceObserver:
         low_contrast: Sequence[Pass],
         cadence: Cadence,
         size: ViewSize,
+        second_look: SecondLook | None = None,
     ) -> None:
-        """Main passes look every time, `low_contrast` beside them where needed, `further` in turn."""
+        """Main passes look every time, `low_contrast` beside them where needed, `further` in turn.
+
+        What the main passes are in doubt about gets the second look.
+        """
         self._main = main
         self._further = further
         self._low_contrast = low_contrast
         self._cadence = cadence
         self._size = size
+        self._second_look = second_look
         self._turn = itertools.cycle(further)
         self._helpful: Pass | None = None
         self._scenes = SceneChanges()
@@ -69,7 +75,7 @@ class CadenceObserver:
         everything = scene_start or self._looked_s is None
         if everything or frame.last or frame.damaged or _is_due(self._looked_s, now, self._cadence.look_s):
             view = frame.eye.view(self._size.side, self._size.max_upscale)
-            sight = self._sight(view, self._choose(now, everything, has_low_contrast(grey)))
+            sight = self._sight(frame.eye, view, self._choose(now, everything, has_low_contrast(grey)))
             if isinstance(sight, Seen):  # else the next frame is looked at, whatever the cadence
                 self._looked_s = now
         else:
@@ -95,17 +101,17 @@ class CadenceObserver:
             return passes + list(self._further)
         if self._helpful is not None:
             passes.append(self._helpful)
-        if self._further and _is_due(self._looked_further_s, now, self._cadence.second_look_s):
+        if self._further and _is_due(self._looked_further_s, now, self._cadence.further_look_s):
             passes.append(next(self._turn))
             self._looked_further_s = now
         return list(dict.fromkeys(passes))
 
-    def _sight(self, view: View, passes: Sequence[Pass]) -> Sight:
+    def _sight(self, eye: Eye, view: View, passes: Sequence[Pass]) -> Sight:
         faces: list[Detection] = []
         self._helpful = None
         for one in passes:
             try:
-                found = [_in_frame(face, view) for face in one.look(view)]
+                found = [_in_frame(face, view) for face in self._look(one, eye, view)]
             except Exception as exc:  # noqa: BLE001 - whatever a detector raises, the frame is covered whole
                 return Unseen(f"{one.detector.name} failed: {exc}")
             if not all(face.box.is_finite and 0 <= face.score <= 1 for face in found):
@@ -115,6 +121,12 @@ class CadenceObserver:
                 self._helpful = one
             faces = distinct([*faces, *found])
         return Seen(tuple(faces))
+
+    def _look(self, one: Pass, eye: Eye, view: View) -> Sequence[Detection]:
+        found = one.look(view)
+        if self._second_look is None or one not in self._main:
+            return found
+        return self._second_look.judge(eye, view, found, self._now_s)
 
 
 _LEAST_STEP_S = 1 / 240

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_guard.model.geometry import Box
 from stream_guard.model.picture import Picture
 
 
@@ -43,6 +44,10 @@ class Eye(Protocol):
 
     def grey(self, side: int) -> NDArray[np.uint8]:
         """Return a grey copy, (h, w), whose long side is at most `side` pixels."""
+        ...
+
+    def closeup(self, area: Box, side: int) -> NDArray[np.uint8]:
+        """Return an area of the frame, in its own pixels, as (side, side, 3) blue first; black beyond it."""
         ...
 
 

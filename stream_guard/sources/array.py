@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from stream_guard.errors import InputError
 from stream_guard.model.frame import Frame, Item, Stamp, View
+from stream_guard.model.geometry import Box
 from stream_guard.model.media import Media
 from stream_guard.model.picture import Channel, Component, Picture
+from stream_guard.sources.closeup import closeup
 from stream_guard.sources.planes import view_size
 
 COMPONENTS: Final = {
@@ -56,13 +58,17 @@ class ArraySource:
 
 def frame_of(pixels: NDArray[Any], damaged: bool = False) -> Frame:
     """Return a frame whose channels are views into pixels (h, w, 1 to 4), uint8 or uint16."""
-    height, width, count = pixels.shape
-    channels = tuple(
-        Channel(component, pixels[:, :, i], bits=pixels.itemsize * 8)
-        for i, component in enumerate(COMPONENTS[count])
-    )
+    height, width = pixels.shape[:2]
+    channels = _channels(pixels)
     picture = Picture(width, height, lambda: channels, full_range=True)
     return Frame(Stamp(0, 0, 0.0), picture, ArrayEye(pixels), damaged)
+
+
+def _channels(pixels: NDArray[Any]) -> tuple[Channel, ...]:
+    return tuple(
+        Channel(component, pixels[:, :, i], bits=pixels.itemsize * 8)
+        for i, component in enumerate(COMPONENTS[pixels.shape[2]])
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,9 @@ class ArrayEye:
         height, width = self.pixels.shape[:2]
         small = _resized(self.pixels, view_size(width, height, None, side, 1.0))
         return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY) if small.ndim == 3 else small, np.uint8)
+
+    def closeup(self, area: Box, side: int) -> NDArray[np.uint8]:
+        return closeup(_channels(self.pixels), True, area, side)
 
 
 def _resized(pixels: NDArray[Any], to: tuple[int, int]) -> NDArray[np.uint8]:

@@ -15,8 +15,9 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from stream_guard.model.frame import View
-from stream_guard.model.geometry import Orientation
+from stream_guard.model.geometry import Box, Orientation
 from stream_guard.model.picture import Channel, Component, Picture
+from stream_guard.sources.closeup import closeup
 from stream_guard.sources.pyav import translated
 
 _STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "440": (1, 2), "411": (4, 1), "410": (4, 4)}
@@ -66,7 +67,7 @@ def picture_of(frame: av.VideoFrame, orientation: Orientation) -> Picture:
 
     def channels() -> tuple[Channel, ...]:
         frame.make_writable()
-        return tuple(_channel(frame, layout, orientation) for layout in layout_of(frame.format.name) or ())
+        return _channels(frame, orientation)
 
     return Picture(width, height, channels, _is_full_range(frame), Decoded(frame, orientation))
 
@@ -121,6 +122,10 @@ class PlaneEye:
     def grey(self, side: int) -> NDArray[np.uint8]:
         width, height = view_size(self.frame.width, self.frame.height, self.aspect, side, 1.0)
         return np.ascontiguousarray(self.orientation.upright(self.shrinker.grey(self.frame, width, height)))
+
+    def closeup(self, area: Box, side: int) -> NDArray[np.uint8]:
+        channels = _channels(self.frame, self.orientation)
+        return closeup(channels, _is_full_range(self.frame), area, side)
 
 
 def view_size(
@@ -222,6 +227,10 @@ def _packed(letters: str, depth: str) -> tuple[_Layout, ...] | None:
         for i, letter in enumerate(letters)
         if letter != "0"
     )
+
+
+def _channels(frame: av.VideoFrame, orientation: Orientation) -> tuple[Channel, ...]:
+    return tuple(_channel(frame, layout, orientation) for layout in layout_of(frame.format.name) or ())
 
 
 def _channel(frame: av.VideoFrame, layout: _Layout, orientation: Orientation) -> Channel:

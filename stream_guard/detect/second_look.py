@@ -1,0 +1,105 @@
+"""The second look: where the detector is in doubt, it looks again at a close-up of the place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from stream_guard.model.frame import Eye, View
+from stream_guard.model.geometry import Box
+from stream_guard.model.ports import Detector
+from stream_guard.model.verdict import Detection
+
+_SURE: Final = 0.75
+"""Detections of this score need no second look."""
+_FACE_PX: Final = 48
+"""Height of the face in the close-up."""
+_AREA: Final = 3.0
+"""Width and height of the close-up, in faces."""
+_SAME_PLACE: Final = 0.3
+"""IoU from which a face in a close-up, or an earlier verdict, is about the face in question."""
+_NEVER_S: Final = 1.0
+"""The age of a verdict that is not there yet."""
+_KEPT: Final = 0.35
+"""What the first score keeps of itself, so that 0.57 and more is covered whatever the close-up says."""
+_MAX_SIDE: Final = 320
+_SMALL_PX: Final = 20.0
+_LARGE_PX: Final = 48.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    box: Box
+    """In frame pixels."""
+    score: float
+    looked_s: float
+
+
+class SecondLook:
+    """Scores doubtful faces anew; remembers its verdicts from look to look.
+
+    On four crowds the first score told real faces of 0.03 to 0.5 from hands and drums no better than a coin
+    (area under the curve 0.5); the close-up's did in 7 to 9 of 10 pairs. With 12 places a frame it left open
+    155 instead of 231 of 10,700 faces under 16 px, and false cover fell by an eighth.
+    """
+
+    def __init__(self, detector: Detector, budget: int) -> None:
+        """Look at no more than `budget` places in one frame, 0.7 CPU ms each."""
+        self._detector = detector
+        self._budget = budget
+        self._known: list[_Verdict] = []
+
+    def judge(self, eye: Eye, view: View, faces: Sequence[Detection], now_s: float) -> list[Detection]:
+        """Return the faces, boxes in view pixels, with the doubtful ones' scores corrected."""
+        doubtful = [face for face in faces if face.score < _SURE]
+        others = [face for face in faces if face not in doubtful]
+        recalled = [self._recall(_in_frame(face, view)) for face in doubtful]
+        known = {i: found for i, found in enumerate(recalled) if found is not None}
+        order = sorted(range(len(doubtful)), key=lambda i: -_urgency(known.get(i), doubtful[i], now_s))
+        for i in order[: self._budget]:
+            seen = self._look(eye, view, doubtful[i])
+            mean = (seen + known[i].score) / 2 if i in known else seen
+            known[i] = _Verdict(_in_frame(doubtful[i], view), mean, now_s)
+        self._known = [replace(found, box=_in_frame(doubtful[i], view)) for i, found in known.items()]
+        return others + [
+            _corrected(face, known[i].score) if i in known else face for i, face in enumerate(doubtful)
+        ]
+
+    def _recall(self, box: Box) -> _Verdict | None:
+        nearest = max(self._known, key=lambda verdict: verdict.box.iou(box), default=None)
+        return nearest if nearest and nearest.box.iou(box) > _SAME_PLACE else None
+
+    def _look(self, eye: Eye, view: View, face: Detection) -> float:
+        """Return the score that the place gets in a close-up, 0 where no face is found there."""
+        reach = max(face.box.w, face.box.h) * _AREA
+        area = Box.around(face.box.cx, face.box.cy, reach, reach)
+        side = min(round(_FACE_PX * reach / face.box.h), _MAX_SIDE)
+        shown = eye.closeup(area.scaled(view.scale_x, view.scale_y), side)
+        k = side / reach
+        there = face.box.moved(-area.x0, -area.y0).scaled(k, k)
+        found = self._detector.detect(View(shown, view.scale_x / k, view.scale_y / k))
+        return max((f.score for f in found if f.box.iou(there) > _SAME_PLACE), default=0.0)
+
+
+def _urgency(known: _Verdict | None, face: Detection, now_s: float) -> float:
+    """Return what sorts places: large faces and those not looked at for long come first."""
+    age_s = now_s - known.looked_s if known else _NEVER_S
+    return face.box.h * age_s
+
+
+def _corrected(face: Detection, closeup: float) -> Detection:
+    """Return the face under a mean of both scores, in which the close-up weighs more for larger faces.
+
+    Fitted to four crowds. The root undoes part of the exponent that makes a face of 48 px score low. A small
+    face never loses: it hides little else, and a close-up shows no more of it than the first look.
+    """
+    large = min(1.0, max(0.0, (face.box.h - _SMALL_PX) / (_LARGE_PX - _SMALL_PX)))
+    weight = 0.5 + 0.4 * large
+    seen_close = closeup ** (0.47 + 0.35 * large)
+    mean = (1 - weight) * face.score + weight * seen_close
+    return replace(face, score=max(mean, max(_KEPT, 1 - large) * face.score))
+
+
+def _in_frame(face: Detection, view: View) -> Box:
+    return face.box.scaled(view.scale_x, view.scale_y)
