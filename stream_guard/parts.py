@@ -187,7 +187,7 @@ def warnings(painted: Style, observer: Observer) -> list[str]:
         told.append(f"the style {painted.name} is {painted.tier.value}: {painted.withstands}")
     if isinstance(observer, ZonedObserver) and observer.ignored:
         told.append(
-            f"{observer.ignored} detections of faces were left uncovered, their centre lay in an "
+            f"{observer.ignored} detection(s) of faces were left uncovered, their centre lay in an "
             "ignore zone; look there before you release it"
         )
     return told
