@@ -288,12 +288,13 @@ def test_noise_needs_the_key_and_differs_between_tracks() -> None:
     assert not np.array_equal(ours[30:60, 30:60], ours[30:60, 130:160])
 
 
-def test_a_swatch_is_never_sampled_from_paint() -> None:
-    """The second of two neighbours, born in the same frame, looks as if it were alone."""
-    near = {2: Box(40, 20, 80, 60)}
-    alone = rendered(redactor("blur"), picture(LAYOUTS["gray"], 120, 90, 4), near)
-    both = rendered(redactor("blur"), picture(LAYOUTS["gray"], 120, 90, 4), {1: Box(10, 20, 50, 60), **near})
-    assert np.array_equal(samples_of(alone)[0][20:60, 40:80], samples_of(both)[0][20:60, 40:80])
+def test_a_swatch_is_never_sampled_from_paint_and_the_oldest_lies_on_top() -> None:
+    """Two neighbours that are born in one frame: where they overlap the older looks as if it were alone."""
+    ours, other = Box(40, 20, 80, 60), Box(10, 20, 50, 60)
+    alone = rendered(redactor("blur"), picture(LAYOUTS["gray"], 120, 90, 4), {1: ours})
+    for both in ({1: ours, 2: other}, {2: other, 1: ours}):
+        seen = rendered(redactor("blur"), picture(LAYOUTS["gray"], 120, 90, 4), both)
+        assert np.array_equal(samples_of(alone)[0][20:60, 40:80], samples_of(seen)[0][20:60, 40:80])
 
 
 def test_frost_keeps_neutral_grey_neutral_and_stays_in_range() -> None:

@@ -19,6 +19,8 @@ _AREA: Final = 3.0
 """Width and height of the close-up, in faces."""
 _SAME_PLACE: Final = 0.3
 """IoU from which a face in a close-up, or an earlier verdict, is about the face in question."""
+_FRESH_S: Final = 0.25
+"""A verdict younger than this stands."""
 _NEVER_S: Final = 1.0
 """The age of a verdict that is not there yet."""
 _KEPT: Final = 0.35
@@ -56,7 +58,8 @@ class SecondLook:
         others = [face for face in faces if face not in doubtful]
         recalled = [self._recall(_in_frame(face, view)) for face in doubtful]
         known = {i: found for i, found in enumerate(recalled) if found is not None}
-        order = sorted(range(len(doubtful)), key=lambda i: -_urgency(known.get(i), doubtful[i], now_s))
+        due = [i for i in range(len(doubtful)) if i not in known or now_s - known[i].looked_s >= _FRESH_S]
+        order = sorted(due, key=lambda i: -_urgency(known.get(i), doubtful[i], now_s))
         for i in order[: self._budget]:
             seen = self._look(eye, view, doubtful[i])
             mean = (seen + known[i].score) / 2 if i in known else seen

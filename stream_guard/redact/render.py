@@ -89,7 +89,9 @@ class MaskRedactor:
         swatches = [
             self._swatch(frame, region, mask) for region, mask in zip(cover.regions, masks, strict=True)
         ]
-        for mask, swatch in zip(masks, swatches, strict=True):
+        # The oldest track last: where masks overlap, the edge of a newcomer must not run across a known face.
+        by_age = sorted(zip(cover.regions, masks, swatches, strict=True), key=lambda one: -one[0].track)
+        for _, mask, swatch in by_age:
             for channel in frame.picture.channels:
                 self._paint(channel, mask, swatch)
         if self._draw_boxes:

@@ -15,6 +15,8 @@ from stream_guard.track.motion import follow
 from stream_guard.track.window import Mark, Slot, Window
 
 _ENTERING_SHARE: Final = 0.25
+_CLEARLY: Final = 0.9
+"""Evidence of a track that may live on weak detections: two of 0.7."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Tracking:
     """How long an unmatched track outlives a scene cut (the cut may be a flash)."""
     growth_per_s: float = 0.75
     """How fast a region grows that is held without evidence (3 % a frame at 25 frames per second)."""
-    flow_growth_per_s: float = 0.25
+    flow_growth_per_s: float = 0.12
     """How fast it grows while optical flow still follows it."""
     growth_cap: float = 1.8
 
@@ -133,8 +135,8 @@ class FixedLagSmoother:
 
     def _split_by_proof(self, tracks: Sequence[Track]) -> tuple[list[Track], list[Track]]:
         """Only a track that was once seen clearly may live on weak detections."""
-        proven = [t for t in tracks if t.evidence >= 0.3 * self._rules.proof]
-        return proven, [t for t in tracks if t.evidence < 0.3 * self._rules.proof]
+        proven = [t for t in tracks if t.evidence >= _CLEARLY]
+        return proven, [t for t in tracks if t.evidence < _CLEARLY]
 
     def _found(self, track: Track, slot: Slot, face: Detection) -> None:
         """Extend a track to a detection and fill the frames since its last one."""
