@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,6 @@ from stream_guard.model.redacted import RedactedFrame
 from stream_guard.model.verdict import Cover
 from stream_guard.record import facts
 from stream_guard.record.changes import changes
-from stream_guard.record.check import check_report
-from stream_guard.record.keys import Signer, read_public
 from stream_guard.record.trail import Trail, Wanted
 from stream_guard.settings import Settings, from_options, from_values, merge
 from stream_guard.sinks.file import CONTAINERS
@@ -39,6 +37,9 @@ from stream_guard.sinks.still import SUFFIXES
 from stream_guard.sources.array import ArraySource
 from stream_guard.sources.kind import sniff
 from stream_guard.verify import run as verifying
+
+if TYPE_CHECKING:
+    from stream_guard.record.keys import Signer
 
 
 def redact(
@@ -97,6 +98,9 @@ def verify(
     """
     files = {"output": Path(output)}
     files |= {part: Path(path) for part, path in (("input", source), ("plan", plan)) if path}
+    from stream_guard.record.check import check_report  # brings cryptography, 10 MB: for records only
+    from stream_guard.record.keys import read_public
+
     key = read_public(public_key) if public_key else None
     changed = check_report(report, files, key) if report else []
     if source is None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from stream_guard.record.keys import Signer
+if TYPE_CHECKING:
+    from stream_guard.record.keys import Signer
 
 CHAIN: Final = "chain"
 SEAL: Final = "seal"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from stream_guard.errors import OutputError
 from stream_guard.flow.report import FileFacts, Report
@@ -18,9 +19,11 @@ from stream_guard.model.place import Place
 from stream_guard.model.redacted import RedactedFrame
 from stream_guard.record.chain import dump, sealed
 from stream_guard.record.facts import file_facts
-from stream_guard.record.keys import Signer
 from stream_guard.sinks.contact_sheet import ContactSheet, photograph
 from stream_guard.sinks.publish import Draft, translated
+
+if TYPE_CHECKING:
+    from stream_guard.record.keys import Signer
 
 
 @dataclass(frozen=True, slots=True)
