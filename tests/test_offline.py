@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,12 @@ import stream_guard
 stream_guard.redact(sys.argv[1], sys.argv[2], detectors="yunet,mediapipe", preset="thorough")
 sys.exit(f"talked to the network: {seen}" if seen else 0)
 """
+
+_NATIVE = ("av", "cv2", "mediapipe", "numpy", "onnxruntime", "PIL", "pydantic_core", "cryptography")
+_COLLECTORS = re.compile(
+    rb"events\.data\.microsoft|OneCollector|google-analytics|play\.googleapis\.com/log|sentry\.io"
+)
+"""Addresses that libraries report their use to: onnxruntime 1.29 and later, mediapipe 0.10.35 and later."""
 
 _PLAIN = "import sys, stream_guard; stream_guard.redact(sys.argv[1], sys.argv[2], preset='thorough')"
 
@@ -75,3 +83,33 @@ def test_the_main_job_works_with_the_network_taken_away(tmp_path: Path) -> None:
     done = _run(*alone, sys.executable, "-m", "stream_guard", "redact", SAMPLES / "walk.mp4", "-o", out)
     assert done.returncode == 0, done.stderr
     assert out.stat().st_size > 10_000
+
+
+def _libraries(package: str) -> list[Path]:
+    """Return the native libraries of a package, those that its wheel keeps beside it too."""
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    home = Path(spec.origin).parent
+    beside = home.parent.glob(f"{package}*.libs")
+    return [path for folder in (home, *beside) for path in folder.rglob("*.so*") if path.is_file()]
+
+
+@pytest.mark.parametrize("package", _NATIVE)
+def test_no_library_knows_where_to_report_to(package: str) -> None:
+    """Reports may be sent long after a test has ended; a library that has no address cannot send any."""
+    libraries = _libraries(package)
+    assert libraries
+    assert [path.name for path in libraries if _COLLECTORS.search(path.read_bytes())] == []
+
+
+def test_a_run_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
+    """Telemetry keeps the identity of its session there."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    command: list[str | Path] = [sys.executable, "-c", _PLAIN, SAMPLES / "street.png", tmp_path / "out.png"]
+    done = subprocess.run(
+        command, env=os.environ | {"TMPDIR": str(temporary)}, capture_output=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(temporary.iterdir()) == []
