@@ -15,13 +15,13 @@ Grey = NDArray[np.uint8]
 
 LEAST_PX: Final = 6
 """Smaller ones have no detail to compare."""
-_GRIDS: Final = ((40, 4, 0.83), (24, 4, 0.65), (16, 2, 0.65), (0, 1, 0.72))
+_GRIDS: Final = ((40, 4, 0.83), (24, 4, 0.86), (16, 2, 0.65), (0, 1, 0.72))
 """From a height in pixels on: cells across, and the correlation from which a cell shows.
 
 Measured on 231 faces of 27 to 75 px (samples/walk.mp4), 2,800 of 6 to 20 px and footage of webcams. The
 two best cells of a bare face have 0.99 at CRF 18, 0.9 at CRF 30 and 0.5 (small) to 0.93 (large) at CRF 38;
 of half or a quarter of a face 0.88 to 0.99. Those of a covered one: 0 in frost, solid and icon; in mosaics,
-which keep something, up to 0.82 (0.5 under 40 px), 0.47 where there are four cells, and 0.65 in a single one
+which keep something, up to 0.84, 0.47 where there are four cells, and 0.65 in a single one
 (once in 2,800 0.73).
 """
 _LEAST_LEFT: Final = 0.1
