@@ -94,7 +94,7 @@ VARIANTS: Final = (
     NO_BACKFILL,
     NO_HOLD,
     Variant("no growth", Tracking(growth_per_s=0.0, flow_growth_per_s=0.0)),
-    Variant("no flow", instead=((smoother, "follow", lambda before, after, box: None),)),
+    Variant("no flow", instead=((smoother, "follow_in_frames", lambda *seen: None),)),
     Variant("no camera motion", instead=((window, "camera_step", lambda *seen: STILL),)),
     Variant("no union over 3 frames", instead=((window, "REACH", 0),)),
 )

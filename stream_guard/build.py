@@ -22,7 +22,7 @@ from stream_guard.flow.anonymize import anonymize
 from stream_guard.flow.progress import Listener, Meter
 from stream_guard.flow.report import Report
 from stream_guard.flow.run import run
-from stream_guard.model.finding import Verification
+from stream_guard.model.finding import Finding, Verification
 from stream_guard.model.media import Media
 from stream_guard.model.ports import Observer, Tracker
 from stream_guard.model.redacted import RedactedFrame
@@ -32,7 +32,7 @@ from stream_guard.record.changes import changes
 from stream_guard.record.trail import Trail, Wanted
 from stream_guard.settings import Settings, from_options, from_values, merge
 from stream_guard.sinks.file import CONTAINERS
-from stream_guard.sinks.publish import Draft, translated
+from stream_guard.sinks.publish import Draft
 from stream_guard.sinks.still import SUFFIXES
 from stream_guard.sources.array import ArraySource
 from stream_guard.sources.kind import sniff
@@ -98,11 +98,7 @@ def verify(
     """
     files = {"output": Path(output)}
     files |= {part: Path(path) for part, path in (("input", source), ("plan", plan)) if path}
-    from stream_guard.record.check import check_report  # brings cryptography, 10 MB: for records only
-    from stream_guard.record.keys import read_public
-
-    key = read_public(public_key) if public_key else None
-    changed = check_report(report, files, key) if report else []
+    changed = _tampering(report, files, public_key) if report or public_key else []
     if source is None:
         return Verification(str(output), None, 0, 0, 0, tuple(changed), 0.0)
     chosen, given = _with(settings, overrides), Path(source)
@@ -260,7 +256,7 @@ class Guard:
             )
             sha256 = facts.sha256_of(given)
             plan = plans.of(covers, given.name, sha256, media.width, media.height, zones)
-            _publish(draft, plans.dump(plan))
+            draft.publish_as(plans.dump(plan).encode("utf-8"))
             return plan
 
     def anonymize_image(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -280,6 +276,17 @@ class Guard:
             with native.libraries_required():  # MediaPipe loads its own part only now
                 self._detectors = Detectors(self.settings.detect.detectors)
         return self._detectors
+
+
+def _tampering(
+    report: str | Path | None, files: dict[str, Path], public_key: str | Path | None
+) -> list[Finding]:
+    """Return what is wrong with a report and the files that it speaks of."""
+    from stream_guard.record.check import check_report  # brings cryptography, 10 MB: for records only
+    from stream_guard.record.keys import read_public
+
+    key = read_public(public_key) if public_key else None
+    return check_report(report, files, key) if report else []
 
 
 def _with(settings: Settings | None, overrides: dict[str, Any]) -> Settings:
@@ -305,9 +312,3 @@ def _wanted(
     report = f"{target}.report.json" if report is True else report
     sheet = Path(contact_sheet) if contact_sheet else None
     return Wanted(Path(report) if report else None, sheet, signer, overwrite)
-
-
-def _publish(draft: Draft, text: str) -> None:
-    with translated(draft.path):
-        draft.path.write_text(text, encoding="utf-8")
-    draft.publish()

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any
 
 from stream_guard.build import output_name, redact
 from stream_guard.evaluate.compare import Recording, Shown, compare
@@ -16,14 +16,11 @@ from stream_guard.evaluate.score import Score
 from stream_guard.evaluate.sound import Sound
 from stream_guard.evaluate.truth import read_truth
 from stream_guard.flow.progress import Listener, Meter
-from stream_guard.model.frame import Frame
+from stream_guard.model.frame import FULL_SIDE, Frame
 from stream_guard.settings import Settings
 from stream_guard.sources.file import FileSource
-from stream_guard.sources.kind import sniff
+from stream_guard.sources.opened import open_source
 from stream_guard.sources.still import StillSource
-
-_ANY_SIDE: Final = 1 << 20
-"""No picture has a longer one: views come in full size."""
 
 
 def evaluate(
@@ -48,18 +45,10 @@ def evaluate(
             folder = undo.enter_context(TemporaryDirectory(prefix="stream-guard-"))
             redacted = Path(folder, output_name(given))
             redact(given, redacted, settings, progress=progress, **overrides)
-        original, result = _opened(given, undo), _opened(Path(redacted), undo)
+        original, result = open_source(given, undo), open_source(Path(redacted), undo)
         comparison = replace(original.media, name=f"comparing {source}")
         meter = Meter(comparison, progress, time.monotonic)
         return compare(_recording(original), _recording(result), faces, meter.tick)
-
-
-def _opened(path: Path, undo: ExitStack) -> FileSource | StillSource:
-    if sniff(path) == "still":
-        return StillSource(path)
-    source = FileSource(path)
-    undo.callback(source.close)
-    return source
 
 
 def _recording(source: FileSource | StillSource) -> Recording:
@@ -72,4 +61,4 @@ def _shown(source: FileSource | StillSource, sound: Sound) -> Iterator[Shown]:
         if not isinstance(item, Frame):
             sound.add(item.payload.stream_index, bytes(item.payload))
         elif item.eye is not None:
-            yield Shown(item.stamp.time_s, item.eye.view(_ANY_SIDE, 1.0))
+            yield Shown(item.stamp.time_s, item.eye.view(FULL_SIDE, 1.0))

@@ -29,7 +29,7 @@ from stream_guard.sinks.encoding import Encoding
 from stream_guard.sinks.file import FileSink
 from stream_guard.sinks.still import StillSink
 from stream_guard.sources.file import FileSource
-from stream_guard.sources.kind import sniff
+from stream_guard.sources.opened import open_source
 from stream_guard.sources.still import StillSource
 from stream_guard.track.replay import Replay
 from stream_guard.track.smoother import FixedLagSmoother, Tracking
@@ -42,11 +42,7 @@ _UNKNOWN_FPS: Final = 25.0
 
 
 def opened(path: Path, settings: Settings, undo: ExitStack) -> FileSource | StillSource:
-    if sniff(path) == "still":
-        return StillSource(path)
-    source = FileSource(path, keep_audio=settings.output.audio == "keep")
-    undo.callback(source.close)
-    return source
+    return open_source(path, undo, keep_audio=settings.output.audio == "keep")
 
 
 def sink(source: FileSource | StillSource, target: Path, settings: Settings) -> FileSink | StillSink:

@@ -15,6 +15,7 @@ from PIL import Image
 import stream_guard
 from stream_guard.detect.presets import FLOOR
 from stream_guard.detect.registry import DETECTORS, INDEPENDENT
+from stream_guard.detect.zones import Ignored
 from stream_guard.errors import ExitCode, InputError
 from stream_guard.model.finding import Finding, Kind
 from stream_guard.model.frame import Frame, Stamp
@@ -23,7 +24,7 @@ from stream_guard.model.polygon import Polygon
 from stream_guard.model.verdict import Detection, Observation, Unseen
 from stream_guard.record.keys import write_pair
 from stream_guard.sources.file import FileSource
-from stream_guard.verify.check import Check, Ignored, Judges, mark_last
+from stream_guard.verify.check import Check, Judges, mark_last
 from stream_guard.verify.detail import exposure
 from stream_guard.verify.leftovers import leftovers, repeated, tags_of
 from stream_guard.verify.pairs import Pair, Pairing

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stream_guard.cli.display import display
-from stream_guard.cli.options import effective, setting_options
+from stream_guard.cli.options import effective, file_option, setting_options
 from stream_guard.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ _LISTED_LEAKS = 10
     "--truth", required=True, metavar="BOXES", type=click.Path(path_type=Path),
     help="CSV file of the true faces: frame,track,x,y,w,h and, if wanted, ignore.",
 )  # fmt: skip
-@click.option(
-    "--redacted", metavar="FILE", type=click.Path(path_type=Path),
+@file_option(
+    "--redacted",
     help="Judge this copy of the clip, whichever program made it; else CLIP is redacted first, and the copy "
     "is not kept.",
-)  # fmt: skip
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option(
     "--progress", type=click.Choice(("auto", "bar", "lines", "none")), default="auto",

@@ -20,14 +20,14 @@ def setting_options(*sections: str) -> Callable[[_Function], _Function]:
     def add(function: _Function) -> _Function:
         for setting in reversed(wanted):
             function = _option(setting)(function)
-        return click.option(
-            "--config",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="Read settings from this TOML file.",
-        )(function)
+        return file_option("--config", help="Read settings from this TOML file.")(function)
 
     return add
+
+
+def file_option(*names: str, help: str) -> Callable[[_Function], _Function]:
+    """Add an option that names a file."""
+    return click.option(*names, metavar="FILE", type=click.Path(path_type=Path), help=help)
 
 
 def effective(config: Path | None, given: dict[str, Any]) -> st.Effective:

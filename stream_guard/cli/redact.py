@@ -11,7 +11,7 @@ import click
 from stream_guard.cli.display import MODES, display
 from stream_guard.cli.failure import report_failure, say, worst
 from stream_guard.cli.keygen import ask_passphrase
-from stream_guard.cli.options import effective, setting_options
+from stream_guard.cli.options import effective, file_option, setting_options
 from stream_guard.cli.verify import exit_code, tell
 from stream_guard.errors import ExitCode, InputError, OutputError, PipelineError
 from stream_guard.model.clock import timecode
@@ -32,25 +32,17 @@ Job = tuple[Path, Path]
     "-o", "--output", required=True, metavar="OUT", type=click.Path(path_type=Path),
     help="The file to write; a folder for several inputs.",
 )  # fmt: skip
-@click.option(
-    "--plan", metavar="FILE", type=click.Path(path_type=Path),
+@file_option(
+    "--plan",
     help="Cover what this plan from `stream-guard detect` says; frames it does not know are covered whole.",
-)  # fmt: skip
-@click.option("--report", is_flag=True, help="Write OUT.report.json beside the output.")
-@click.option(
-    "--report-to",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write the report to this file instead.",
 )
-@click.option(
-    "--sign-key", metavar="FILE", type=click.Path(path_type=Path),
+@click.option("--report", is_flag=True, help="Write OUT.report.json beside the output.")
+@file_option("--report-to", help="Write the report to this file instead.")
+@file_option(
+    "--sign-key",
     help="Sign the report with this key from `stream-guard keygen`; its passphrase is asked for.",
-)  # fmt: skip
-@click.option(
-    "--contact-sheet", metavar="FILE", type=click.Path(path_type=Path),
-    help="Draw the riskiest places to look at into this picture (.png, .jpg).",
-)  # fmt: skip
+)
+@file_option("--contact-sheet", help="Draw the riskiest places to look at into this picture (.png, .jpg).")
 @click.option("--verify", is_flag=True, help="Prove the finished file, as `stream-guard verify` does.")
 @click.option("--progress", type=click.Choice(MODES), default="auto", help="How to show progress.  [auto]")
 @setting_options("detect", "track", "zones", "redact", "output", "limits")

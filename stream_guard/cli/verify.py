@@ -11,7 +11,7 @@ import click
 
 from stream_guard.cli.display import MODES, display
 from stream_guard.cli.failure import say
-from stream_guard.cli.options import effective, setting_options
+from stream_guard.cli.options import effective, file_option, setting_options
 from stream_guard.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -26,18 +26,13 @@ _MOST_ROWS: Final = 40
     "--against", metavar="IN", type=click.Path(path_type=Path),
     help="The original file; without it nothing but the record is checked.",
 )  # fmt: skip
-@click.option(
-    "--plan", metavar="FILE", type=click.Path(path_type=Path),
-    help="Check also that every face of this plan is covered.",
-)  # fmt: skip
-@click.option(
-    "--report", metavar="FILE", type=click.Path(path_type=Path),
-    help="Check also that this report of the redaction and the files it names are unchanged.",
-)  # fmt: skip
-@click.option(
-    "--public-key", metavar="FILE", type=click.Path(path_type=Path),
-    help="Check also that the report was signed with the key that belongs to this one.",
-)  # fmt: skip
+@file_option("--plan", help="Check also that every face of this plan is covered.")
+@file_option(
+    "--report", help="Check also that this report of the redaction and the files it names are unchanged."
+)
+@file_option(
+    "--public-key", help="Check also that the report was signed with the key that belongs to this one."
+)
 @click.option(
     "--json", "json_to", metavar="FILE", type=click.Path(path_type=Path, allow_dash=True),
     help="Write all findings to this file, - for the standard output.",
@@ -155,9 +150,7 @@ def _write(path: Path, result: Verification) -> None:
     if path == Path("-"):
         click.echo(text)
         return
-    from stream_guard.sinks.publish import Draft, translated
+    from stream_guard.sinks.publish import Draft
 
     draft = Draft(path, Path(result.source or result.output), overwrite=True)
-    with translated(path):
-        draft.path.write_text(text + "\n", encoding="utf-8")
-    draft.publish()
+    draft.publish_as(f"{text}\n".encode())

@@ -111,7 +111,7 @@ class CadenceObserver:
         self._helpful = None
         for one in passes:
             try:
-                found = [_in_frame(face, view) for face in self._look(one, eye, view)]
+                found = [replace(face, box=view.to_frame(face.box)) for face in self._look(one, eye, view)]
             except Exception as exc:  # noqa: BLE001 - whatever a detector raises, the frame is covered whole
                 return Unseen(f"{one.detector.name} failed: {exc}")
             if not all(face.box.is_finite and 0 <= face.score <= 1 for face in found):
@@ -153,7 +153,3 @@ def distinct(faces: Iterable[Detection]) -> list[Detection]:
 
 def _is_due(last_s: float | None, now: float, every_s: float) -> bool:
     return last_s is None or now - last_s >= every_s - 1e-6
-
-
-def _in_frame(face: Detection, view: View) -> Detection:
-    return replace(face, box=face.box.scaled(view.scale_x, view.scale_y))

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from stream_guard.model.frame import Frame
+from stream_guard.model.geometry import Box
 from stream_guard.model.polygon import Polygon
 from stream_guard.model.ports import Observer
-from stream_guard.model.verdict import Detection, Observation, Seen
+from stream_guard.model.verdict import Observation, Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """The places where faces are meant to show."""
+
+    zones: Sequence[Polygon] = ()
+    but_for: Sequence[Polygon] = ()
+    """Zones that are covered always."""
+
+    def holds(self, box: Box, width: int, height: int) -> bool:
+        """Tell whether a face's centre lies in an ignore zone; zones are in shares of the picture."""
+        x, y = box.cx / width, box.cy / height
+        covered = any(zone.holds(x, y) for zone in self.but_for)
+        return not covered and any(zone.holds(x, y) for zone in self.zones)
 
 
 class ZonedObserver:
@@ -23,8 +39,7 @@ class ZonedObserver:
     ) -> None:
         """Zones are in shares of the picture; dropped faces are counted from a score of `confidence`."""
         self._observer = observer
-        self._ignore = ignore
-        self._cover = cover
+        self._meant = Ignored(ignore, cover)
         self._confidence = confidence
         self.ignored = 0
         """Detections that were dropped so far and would have been covered."""
@@ -34,15 +49,10 @@ class ZonedObserver:
         sight = observation.sight
         if not isinstance(sight, Seen):
             return observation
-        dropped = {face for face in sight.faces if self._is_ignored(face, observation)}
+        size = observation.width, observation.height
+        dropped = {face for face in sight.faces if self._meant.holds(face.box, *size)}
         self.ignored += sum(face.score >= self._confidence for face in dropped)
         return replace(observation, sight=Seen(tuple(f for f in sight.faces if f not in dropped)))
 
     def close(self) -> None:
         self._observer.close()
-
-    def _is_ignored(self, face: Detection, observation: Observation) -> bool:
-        x, y = face.box.cx / observation.width, face.box.cy / observation.height
-        if any(zone.holds(x, y) for zone in self._cover):
-            return False
-        return any(zone.holds(x, y) for zone in self._ignore)

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+LEAST_PX: Final = 6
+"""A face of which less is inside the picture has no detail to compare."""
 SIDE: Final = 48
 """Faces of all sizes are brought to so many pixels, so that detail means the same in all."""
 _COARSE: Final = SIDE / 16

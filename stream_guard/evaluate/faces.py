@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard.evaluate.detail import TOLERATED, exposed_share
+from stream_guard.evaluate.detail import LEAST_PX, TOLERATED, exposed_share
 from stream_guard.evaluate.score import SIZES, Leak, Tally, size_class
 from stream_guard.evaluate.truth import TrueFace
 from stream_guard.model.frame import View
-
-_LEAST_PX: Final = 6
-"""A face of which less is inside the picture is not judged."""
 
 
 @dataclass(slots=True)
@@ -83,10 +79,10 @@ class FaceCount:
 def _is_covered(face: TrueFace, original: View, result: NDArray[np.uint8]) -> bool | None:
     """Return None where there is too little to judge."""
     height, width = original.bgr.shape[:2]
-    box = face.box.scaled(1 / original.scale_x, 1 / original.scale_y)
+    box = original.from_frame(face.box)
     x0, y0 = max(0, round(box.x0)), max(0, round(box.y0))
     x1, y1 = min(width, round(box.x1)), min(height, round(box.y1))
-    if x1 - x0 < _LEAST_PX or y1 - y0 < _LEAST_PX:
+    if x1 - x0 < LEAST_PX or y1 - y0 < LEAST_PX:
         return None
     share = exposed_share(original.bgr[y0:y1, x0:x1], result[y0:y1, x0:x1])
     return None if share is None else share <= TOLERATED

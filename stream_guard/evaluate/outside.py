@@ -50,7 +50,7 @@ def _beyond(faces: Sequence[TrueFace], view: View) -> NDArray[np.bool_]:
     height, width = view.bgr.shape[:2]
     outside = np.ones((height, width), np.bool_)
     for face in faces:
-        box = face.box.scaled(1 / view.scale_x, 1 / view.scale_y)
+        box = view.from_frame(face.box)
         reach_x, reach_y = (int(round(size * _MARGIN, 6)) for size in (box.w, box.h))
         x0, x1 = max(0, round(box.x0) - reach_x), max(0, round(box.x1) + reach_x)
         y0, y1 = max(0, round(box.y0) - reach_y), max(0, round(box.y1) + reach_y)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,18 @@ class View:
     scale_x: float
     """Frame pixels per view pixel."""
     scale_y: float
+
+    def to_frame(self, box: Box) -> Box:
+        """Return a box of the view in frame pixels."""
+        return box.scaled(self.scale_x, self.scale_y)
+
+    def from_frame(self, box: Box) -> Box:
+        """Return a box of the frame in view pixels."""
+        return box.scaled(1 / self.scale_x, 1 / self.scale_y)
+
+
+FULL_SIDE: Final = 1 << 20
+"""No picture has a longer side: copies up to it come in full size."""
 
 
 class Eye(Protocol):

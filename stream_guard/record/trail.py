@@ -20,7 +20,7 @@ from stream_guard.model.redacted import RedactedFrame
 from stream_guard.record.chain import dump, sealed
 from stream_guard.record.facts import file_facts
 from stream_guard.sinks.contact_sheet import ContactSheet, photograph
-from stream_guard.sinks.publish import Draft, translated
+from stream_guard.sinks.publish import Draft
 
 if TYPE_CHECKING:
     from stream_guard.record.keys import Signer
@@ -82,9 +82,7 @@ class Trail:
         """Seal, sign and publish the report, if one is wanted."""
         if self._draft is not None:
             text = dump(sealed(report.as_dict(), self._wanted.signer))
-            with translated(self._draft.path):
-                self._draft.path.write_text(text, encoding="utf-8")
-            self._draft.publish()
+            self._draft.publish_as(text.encode("utf-8"))
 
 
 def _require_different(paths: Sequence[Path | None]) -> None:

@@ -101,15 +101,8 @@ class MaskRedactor:
     def _paint(self, channel: Channel, mask: Mask, swatch: Swatch) -> None:
         alpha = channel.component is Component.ALPHA
         window = window_on(channel, mask, 0 if alpha else soft_edge_px(mask, self._style.soft_px))
-        if window is None:
-            return
-        if alpha:
-            opaque = np.full(
-                (window.rows, window.columns), channel.peak << channel.shift, channel.samples.dtype
-            )
-            fill(channel.samples, opaque, window)
-        else:
-            fill(channel.samples, self._style.content(swatch, channel, window), window)
+        if window is not None:
+            fill(channel.samples, self._style.shown(swatch, channel, window), window)
 
     def _swatch(self, frame: Frame, region: Region, mask: Mask) -> Swatch:
         index = frame.stamp.index

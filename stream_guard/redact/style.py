@@ -68,6 +68,13 @@ class Style:
     for_zones: Style | None = None
     """What zones show instead, where the style needs a face or protects nobody."""
 
+    def shown(self, swatch: Swatch, channel: Channel, window: Window) -> NDArray[Any]:
+        """Return the samples that fill a window of any channel; transparency becomes opaque."""
+        if channel.component is Component.ALPHA:
+            opaque = channel.peak << channel.shift
+            return np.full((window.rows, window.columns), opaque, channel.samples.dtype)
+        return self.content(swatch, channel, window)
+
 
 def smooth(swatch: Swatch, channel: Channel, window: Window) -> NDArray[Any]:
     """Enlarge the swatch to the window, linearly."""

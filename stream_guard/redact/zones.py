@@ -70,12 +70,7 @@ class ZonePainter:
         window = Window(
             place[1].start, place[0].start, place[1].stop, place[0].stop, 0, np.zeros((1, 1), np.int16)
         )
-        if channel.component is Component.ALPHA:
-            opaque = channel.peak << channel.shift
-            content = np.full((window.rows, window.columns), opaque, channel.samples.dtype)
-        else:
-            content = self._style.content(swatch, channel, window)
-        return _Stencil(place, touched[place].copy(), content)
+        return _Stencil(place, touched[place].copy(), self._style.shown(swatch, channel, window))
 
 
 def touched_samples(polygon: Polygon, rows: int, columns: int) -> NDArray[np.bool_]:

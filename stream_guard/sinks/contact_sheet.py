@@ -19,7 +19,7 @@ from stream_guard.model.geometry import Box
 from stream_guard.model.picture import Channel, Component, Picture
 from stream_guard.model.place import Place
 from stream_guard.model.redacted import RedactedFrame
-from stream_guard.sinks.publish import Draft, translated
+from stream_guard.sinks.publish import Draft
 
 SUFFIXES: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _WIDTH, _HEIGHT = 320, 240
@@ -81,9 +81,7 @@ class ContactSheet:
         """
         data = io.BytesIO()
         sheet(places, name).save(data, self._format, **({"quality": 90} if self._format == "JPEG" else {}))
-        with translated(self._path):
-            self._draft.path.write_bytes(data.getvalue())
-        self._draft.publish()
+        self._draft.publish_as(data.getvalue())
 
     def abort(self) -> None:
         """Remove what was begun; harmless after `finish`."""

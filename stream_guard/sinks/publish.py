@@ -70,6 +70,20 @@ class Draft:
             raise
         os.close(self._lock)
 
+    def publish_as(self, content: bytes) -> None:
+        """Write the whole content and publish it.
+
+        Raises:
+            OutputError: as `publish`.
+        """
+        try:
+            with translated(self._target):
+                self.path.write_bytes(content)
+        except BaseException:
+            self.discard()
+            raise
+        self.publish()
+
     def discard(self) -> None:
         """Remove the temporary file; harmless when it has been published or removed already."""
         with suppress(FileNotFoundError):

@@ -18,7 +18,7 @@ from stream_guard.model.frame import Passthrough
 from stream_guard.model.media import Media
 from stream_guard.model.picture import Component, Picture
 from stream_guard.model.redacted import RedactedFrame
-from stream_guard.sinks.publish import Draft, translated
+from stream_guard.sinks.publish import Draft
 
 SUFFIXES = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP",
@@ -84,12 +84,10 @@ class StillSink:
                 raise OutputError(f"{self._path} was not written: there was no picture.")
             data = self._encoded(_stacked(self._picture))
             self._verify(data, self._picture)
-            with translated(self._path):
-                self._draft.path.write_bytes(data)
         except BaseException:
             self.abort()
             raise
-        self._draft.publish()
+        self._draft.publish_as(data)
 
     def abort(self) -> None:
         """Remove what was begun; harmless after `finish`."""

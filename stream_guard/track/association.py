@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from stream_guard.model.geometry import Box
+
+_Item = TypeVar("_Item")
 
 BUFFER: Final = 0.3
 """Boxes are grown by this share of their size before they are compared: small fast faces do not overlap."""
 _MIN_IOU: Final = 0.05
+
+
+def without(items: Sequence[_Item], gone: Sequence[int]) -> list[_Item]:
+    """Return the items whose place is not among those given."""
+    left_out = set(gone)
+    return [item for i, item in enumerate(items) if i not in left_out]
 
 
 def assign(tracks: Sequence[Box], detections: Sequence[Box]) -> list[tuple[int, int]]:

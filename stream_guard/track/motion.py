@@ -43,6 +43,13 @@ def follow(before: Grey, after: Grey, box: Box) -> Box | None:
     return _moved(box, start[good], there[good]) if good.mean() >= _MIN_AGREEING else None
 
 
+def follow_in_frames(before: Grey, after: Grey, box: Box, width: int, height: int) -> Box | None:
+    """Do what `follow` does for a box in pixels of the frames, of that size, that the grey pictures show."""
+    kx, ky = before.shape[1] / width, before.shape[0] / height
+    moved = follow(before, after, box.scaled(kx, ky))
+    return moved and moved.scaled(1 / kx, 1 / ky)
+
+
 def _neighbourhood(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice] | None:
     """Return rows and columns around the box: flow on a crop costs a tenth of flow on the picture."""
     margin = max(_MIN_MARGIN_PX, 0.75 * max(box.w, box.h))

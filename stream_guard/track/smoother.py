@@ -10,8 +10,8 @@ from typing import Final
 from stream_guard.errors import SettingsError
 from stream_guard.model.geometry import Box
 from stream_guard.model.verdict import Cover, Detection, Observation, Origin, Seen
-from stream_guard.track.association import assign
-from stream_guard.track.motion import follow
+from stream_guard.track.association import assign, without
+from stream_guard.track.motion import follow_in_frames
 from stream_guard.track.window import Mark, Slot, Window
 
 _ENTERING_SHARE: Final = 0.25
@@ -127,9 +127,9 @@ class FixedLagSmoother:
         for group in (strong, weak):
             matched = assign([track.ahead(dt) for track in left], [face.box for face in group])
             pairs += [(left[i], group[j]) for i, j in matched]
-            left = _without(left, [i for i, _ in matched])
+            left = without(left, [i for i, _ in matched])
             if group is strong:
-                newborn = _without(strong, [j for _, j in matched])
+                newborn = without(strong, [j for _, j in matched])
                 left, unproven = self._split_by_proof(left)
         return pairs, newborn, left + unproven
 
@@ -240,9 +240,8 @@ def _flow(before: Slot, after: Slot, box: Box) -> Box | None:
     a, b = before.observation, after.observation
     if a.grey is None or b.grey is None or before is after:
         return None
-    kx, ky = a.grey.shape[1] / a.width, a.grey.shape[0] / a.height
-    moved = follow(a.grey, b.grey, before.placement.to_frame(box).scaled(kx, ky))
-    return moved and after.placement.to_world(moved.scaled(1 / kx, 1 / ky))
+    moved = follow_in_frames(a.grey, b.grey, before.placement.to_frame(box), a.width, a.height)
+    return moved and after.placement.to_world(moved)
 
 
 def _is_entering(slot: Slot, box: Box) -> bool:
@@ -263,7 +262,3 @@ def _velocity(a: Box, b: Box, dt: float) -> tuple[float, float, float, float]:
         math.log(max(b.w, 1e-3) / max(a.w, 1e-3)) / dt,
         math.log(max(b.h, 1e-3) / max(a.h, 1e-3)) / dt,
     )
-
-
-def _without(items: list, gone: Sequence[int]) -> list:  # type: ignore[type-arg]
-    return [item for i, item in enumerate(items) if i not in set(gone)]

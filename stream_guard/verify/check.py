@@ -10,10 +10,10 @@ from typing import Final
 import cv2
 import numpy as np
 
+from stream_guard.detect.zones import Ignored
 from stream_guard.model.finding import Finding, Kind
-from stream_guard.model.frame import Frame, View
+from stream_guard.model.frame import FULL_SIDE, Frame, View
 from stream_guard.model.geometry import Box
-from stream_guard.model.polygon import Polygon
 from stream_guard.model.ports import Detector, Observer
 from stream_guard.model.verdict import Detection, Seen, Unseen
 from stream_guard.verify.detail import Exposure, Grey, exposure
@@ -34,8 +34,6 @@ _OUTPUT_SIDE: Final = 960
 _RECOGNISE_S: Final = 1.0
 _RECOGNISE_PX: Final = 32
 """How often a face is compared by face recognition, and from which height on."""
-_FULL: Final = 1 << 16
-"""A long side that no picture exceeds: copies at full size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +47,6 @@ class Judges:
     independent: Detector
     """At the output; confirms what the observer is not sure of."""
     recogniser: SFace
-
-
-@dataclass(frozen=True, slots=True)
-class Ignored:
-    """The places where faces are meant to show."""
-
-    zones: Sequence[Polygon] = ()
-    but_for: Sequence[Polygon] = ()
-    """Zones that are covered always."""
-
-    def holds(self, box: Box, width: int, height: int) -> bool:
-        """Tell whether a face's centre lies in an ignore zone; zones are in shares of the picture."""
-        x, y = box.cx / width, box.cy / height
-        covered = any(zone.holds(x, y) for zone in self.but_for)
-        return not covered and any(zone.holds(x, y) for zone in self.zones)
 
 
 class _Moment(Step):
@@ -161,7 +144,7 @@ class Check:
             return []
         view = fitted(frame.eye.view(_OUTPUT_SIDE, 1.0), moment.pair)
         found = [
-            replace(face, box=face.box.scaled(view.scale_x, view.scale_y), score=SURE)
+            replace(face, box=view.to_frame(face.box), score=SURE)
             for face in self._judges.independent.detect(view)
             if face.score >= _SEEN_IN_OUTPUT
         ]
@@ -237,9 +220,7 @@ class Check:
     def _recognise(self, moment: _Moment, sighting: Sighting) -> None:
         pair, box = moment.pair, sighting.box
         before, after = (
-            self._judges.recogniser.embed(
-                aligned_by_box(view.bgr, box.scaled(1 / view.scale_x, 1 / view.scale_y))
-            )
+            self._judges.recogniser.embed(aligned_by_box(view.bgr, view.from_frame(box)))
             for view in (moment.before, moment.after)
         )
         alike = similarity(before, after)
@@ -273,8 +254,10 @@ def fitted(view: View, pair: Pair) -> View:
 
 
 def _grey(frame: Frame) -> Grey:
-    return frame.eye.grey(_FULL) if frame.eye is not None else np.zeros((1, 1), np.uint8)
+    return frame.eye.grey(FULL_SIDE) if frame.eye is not None else np.zeros((1, 1), np.uint8)
 
 
 def _view(frame: Frame) -> View:
-    return frame.eye.view(_FULL, 1.0) if frame.eye is not None else View(np.zeros((1, 1, 3), np.uint8), 1, 1)
+    if frame.eye is None:
+        return View(np.zeros((1, 1, 3), np.uint8), 1, 1)
+    return frame.eye.view(FULL_SIDE, 1.0)

@@ -8,13 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard.evaluate.detail import TEXTURE, cells, correlation, detail
+from stream_guard.evaluate.detail import LEAST_PX, TEXTURE, TOLERATED, cells, correlation, detail
 from stream_guard.model.geometry import Box
 
 Grey = NDArray[np.uint8]
 
-LEAST_PX: Final = 6
-"""Smaller ones have no detail to compare."""
 _GRIDS: Final = ((40, 4, 0.83), (24, 4, 0.86), (16, 2, 0.65), (0, 1, 0.72))
 """From a height in pixels on: cells across, and the correlation from which a cell shows.
 
@@ -26,8 +24,6 @@ which keep something, up to 0.84, 0.47 where there are four cells, and 0.65 in a
 """
 _LEAST_LEFT: Final = 0.1
 """A cell with less of its energy left shows nothing; CRF 44 leaves a bare face about a quarter."""
-_SHOWS: Final = 0.1
-"""A face shows when more than this share of its cells do: one of twelve may be chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ class Exposure:
 
     @property
     def shows(self) -> bool:
-        return self.share > _SHOWS
+        return self.share > TOLERATED
 
 
 HIDDEN: Final = Exposure(0.0, 0.0)

@@ -13,6 +13,7 @@ from stream_guard.detect.canary import require_canary
 from stream_guard.detect.observer import Cadence
 from stream_guard.detect.presets import FLOOR, PRESETS, Detectors, Preset
 from stream_guard.detect.registry import INDEPENDENT
+from stream_guard.detect.zones import Ignored
 from stream_guard.errors import InputError
 from stream_guard.flow.line import Line
 from stream_guard.flow.progress import Listener, Meter
@@ -24,9 +25,9 @@ from stream_guard.model.polygon import zones_of
 from stream_guard.native import libraries_required
 from stream_guard.plan import Plan, PlannedZones
 from stream_guard.sources.file import FileSource
-from stream_guard.sources.kind import sniff
+from stream_guard.sources.opened import open_source
 from stream_guard.sources.still import StillSource
-from stream_guard.verify.check import Check, Ignored, Judges
+from stream_guard.verify.check import Check, Judges
 from stream_guard.verify.leftovers import leftovers
 from stream_guard.verify.pairs import Pairing
 from stream_guard.verify.sface import SFace
@@ -58,7 +59,7 @@ def verify(
     """
     start_s = time.monotonic()
     with ExitStack() as undo:
-        before, after = _opened(source, undo), _opened(output, undo)
+        before, after = open_source(source, undo), open_source(output, undo)
         if isinstance(before, StillSource) != isinstance(after, StillSource):
             raise InputError(f"{output} and {source} cannot be compared: one is a picture, one a video.")
         ignored = Ignored(zones_of(zones.ignore), zones_of(zones.cover)) if zones else Ignored()
@@ -84,14 +85,6 @@ def verify(
         str(output), str(source), pairing.frames_in, pairing.frames_out, check.faces, tuple(findings),
         time.monotonic() - start_s,
     )  # fmt: skip
-
-
-def _opened(path: Path, undo: ExitStack) -> FileSource | StillSource:
-    if sniff(path) == "still":
-        return StillSource(path)
-    source = FileSource(path)
-    undo.callback(source.close)
-    return source
 
 
 def _judges(media: Media, undo: ExitStack) -> Judges:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from stream_guard.model.geometry import Box
 from stream_guard.model.verdict import Detection
-from stream_guard.track.association import assign
-from stream_guard.track.motion import follow
+from stream_guard.track.association import assign, without
+from stream_guard.track.motion import follow_in_frames
 
 SURE: Final = 0.6
 """A detection of this score is a face, without a second opinion."""
@@ -77,10 +77,10 @@ class Trails:
         pairs = assign([trail.box for trail in alive], [face.box for face in faces])
         for i, j in pairs:
             _fill_between(steps, alive[i], faces[j])
-        lost = _without(self._alive, [self._alive.index(alive[i]) for i, _ in pairs])
+        lost = without(self._alive, [self._alive.index(alive[i]) for i, _ in pairs])
         for trail in lost:
             self._follow_on(steps[:-1] if scene_start else steps, trail)
-        new = [self._born(face) for face in _without(faces, [j for _, j in pairs])]
+        new = [self._born(face) for face in without(faces, [j for _, j in pairs])]
         for trail in new:
             steps[-1].sightings.append(Sighting(trail, trail.box, How.SEEN))
             if not scene_start:
@@ -126,11 +126,5 @@ def _moved(a: Step | None, b: Step, box: Box | None) -> Box | None:
     """Return where a box of one frame is in its neighbour, None where it got lost or left the picture."""
     if a is None or box is None or a.grey is None or b.grey is None:
         return None
-    kx, ky = a.grey.shape[1] / a.width, a.grey.shape[0] / a.height
-    moved = follow(a.grey, b.grey, box.scaled(kx, ky))
-    back = moved and moved.scaled(1 / kx, 1 / ky)
-    return back if back and back.clipped(b.width, b.height).area > 0.5 * back.area else None
-
-
-def _without(items: Sequence, gone: Sequence[int]) -> list:  # type: ignore[type-arg]
-    return [item for i, item in enumerate(items) if i not in set(gone)]
+    moved = follow_in_frames(a.grey, b.grey, box, a.width, a.height)
+    return moved if moved and moved.clipped(b.width, b.height).area > 0.5 * moved.area else None
