@@ -297,6 +297,19 @@ def test_a_swatch_is_never_sampled_from_paint_and_the_oldest_lies_on_top() -> No
         assert np.array_equal(samples_of(alone)[0][20:60, 40:80], samples_of(seen)[0][20:60, 40:80])
 
 
+@pytest.mark.parametrize("style", ["frost", "blur"])
+def test_two_masks_on_one_face_look_alike_so_that_no_edge_runs_across_it(style: str) -> None:
+    """The first track is born in the dark, the second, on the same face, in the light."""
+    run, first, second = redactor(style), Box(30, 30, 60, 60), Box(30, 40, 64, 74)
+    dark, light = (picture(LAYOUTS["gray"], 100, 110) for _ in range(2))
+    dark.channels[0].samples[...] = 40
+    light.channels[0].samples[...] = 200
+    rendered(run, dark, {1: first})
+    face = samples_of(rendered(run, light, {1: first, 2: second}, 1))[0][32:72, 32:60]
+    assert face.max() < 130
+    assert np.abs(np.diff(face, axis=0)).max() <= 20
+
+
 def test_frost_keeps_neutral_grey_neutral_and_stays_in_range() -> None:
     seen = picture(LAYOUTS["yuv420p"], 120, 120)
     for channel in seen.channels:

@@ -23,6 +23,8 @@ from stream_guard.redact.zones import ZonePainter
 SLATE: Colour = (32, 32, 32)
 SAFETY_GREEN: Colour = (0, 255, 0)
 FRAME_PX = 2
+_ONE_FACE = 0.5
+"""Share of the smaller of two masks from which they are taken to hide one face."""
 FORGET_AFTER = 600
 """Frames; longer than any tracker's lag, so that a track within its life never changes its looks."""
 
@@ -89,9 +91,9 @@ class MaskRedactor:
         swatches = [
             self._swatch(frame, region, mask) for region, mask in zip(cover.regions, masks, strict=True)
         ]
+        by_age = sorted(zip(cover.regions, masks, swatches, strict=True), key=lambda one: one[0].track)
         # The oldest track last: where masks overlap, the edge of a newcomer must not run across a known face.
-        by_age = sorted(zip(cover.regions, masks, swatches, strict=True), key=lambda one: -one[0].track)
-        for _, mask, swatch in by_age:
+        for mask, swatch in reversed(_sharing([(mask, swatch) for _, mask, swatch in by_age])):
             for channel in frame.picture.channels:
                 self._paint(channel, mask, swatch)
         if self._draw_boxes:
@@ -122,6 +124,21 @@ class MaskRedactor:
         oldest = stamp.index - FORGET_AFTER
         for track in [t for t, frozen in self._frozen.items() if frozen.last_index < oldest]:
             del self._frozen[track]
+
+
+def _sharing(looks: Sequence[tuple[Mask, Swatch]]) -> list[tuple[Mask, Swatch]]:
+    """Give masks that lie on one face the look of the oldest, which comes first.
+
+    Two tracks of one face in two colours drew a mask's edge across the mouth, where it passes for detail.
+    """
+    shared: list[tuple[Mask, Swatch]] = []
+    for mask, own in looks:
+        shared.append((mask, next((look for older, look in shared if _is_one_face(mask, older)), own)))
+    return shared
+
+
+def _is_one_face(a: Mask, b: Mask) -> bool:
+    return a.box.overlap(b.box) > _ONE_FACE * min(a.box.area, b.box.area)
 
 
 def _paint_slate(picture: Picture) -> None:
