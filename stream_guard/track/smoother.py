@@ -15,8 +15,8 @@ from stream_guard.track.motion import follow_in_frames
 from stream_guard.track.window import Mark, Slot, Window
 
 _ENTERING_SHARE: Final = 0.25
-_CLEARLY: Final = 0.9
-"""Evidence of a track that may live on weak detections: two of 0.7."""
+_CLEARLY: Final = 0.7
+"""Evidence of a track that may live on weak detections: two of 0.65."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,10 @@ class Tracking:
     """How far before its first detection a well-proven face is covered."""
     doubtful_s: float = 0.08
     """The same two times for a face seen once, at a low score."""
-    proof: float = 3.0
-    """Sum of (score - confidence) over its detections that proves a face: six detections of 0.7."""
+    proof: float = 2.0
+    """Sum of (score - proof_floor) over its detections that proves a face: five detections of 0.7."""
+    proof_floor: float = 0.3
+    """A detection of less proves nothing: hands and emblems score so in look after look."""
     cut_hold_s: float = 0.15
     """How long an unmatched track outlives a scene cut (the cut may be a flash)."""
     growth_per_s: float = 0.75
@@ -152,11 +154,11 @@ class FixedLagSmoother:
         track.seen_s = slot.clock_s
         track.ends_s = math.inf
         track.growth = 0.0
-        track.evidence += max(0.0, face.score - self._rules.confidence)
+        track.evidence += self._evidence(face)
 
     def _born(self, slot: Slot, face: Detection) -> Track:
         self._numbers += 1
-        evidence = face.score - self._rules.confidence
+        evidence = self._evidence(face)
         tail = (slot, face.box)
         track = Track(self._numbers, face.box, slot.clock_s, face.box, tail, slot.clock_s, evidence)
         slot.add(track.number, Mark(face.box, Origin.DETECTED, face.score))
@@ -204,6 +206,9 @@ class FixedLagSmoother:
         doubtful_s = min(self._rules.doubtful_s, full_s)
         proven = min(1.0, track.evidence / self._rules.proof) ** 2
         return doubtful_s + (full_s - doubtful_s) * proven
+
+    def _evidence(self, face: Detection) -> float:
+        return max(0.0, face.score - self._rules.proof_floor)
 
     def _grown(self, growth: float) -> float:
         """Return the growth of each side, as a share of the box."""
