@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from stream_guard.detect.passes import Pass
 from stream_guard.detect.second_look import SecondLook
 from stream_guard.detect.yunet import YuNet
 from stream_guard.model.frame import View
@@ -55,28 +56,28 @@ def _face(x: float, y: float, side: float, score: float) -> Detection:
 )
 def test_the_close_up_moves_a_doubtful_score(side: float, close: float, wanted: str) -> None:
     eye = _eye()
-    (found,) = SecondLook(Counting(close), 8).judge(eye, _view(eye), [_face(100, 100, side, 0.3)], 0.0)
+    (found,) = SecondLook(Pass(Counting(close)), 8).judge(eye, _view(eye), [_face(100, 100, side, 0.3)], 0.0)
     assert (found.score > 0.3) == (wanted == "higher")
     assert found.box == _face(100, 100, side, 0.3).box
 
 
 def test_a_small_face_never_loses_by_it() -> None:
     eye = _eye()
-    (found,) = SecondLook(Counting(0.0), 8).judge(eye, _view(eye), [_face(100, 100, 12, 0.3)], 0.0)
+    (found,) = SecondLook(Pass(Counting(0.0)), 8).judge(eye, _view(eye), [_face(100, 100, 12, 0.3)], 0.0)
     assert found.score == 0.3
 
 
 def test_a_sure_face_is_left_alone() -> None:
     eye, detector = _eye(), Counting(0.0)
     face = _face(100, 100, 60, 0.8)
-    assert SecondLook(detector, 8).judge(eye, _view(eye), [face], 0.0) == [face]
+    assert SecondLook(Pass(detector), 8).judge(eye, _view(eye), [face], 0.0) == [face]
     assert detector.shown == []
 
 
 def test_the_budget_goes_to_large_faces_first_and_in_time_to_all() -> None:
     eye, detector = _eye(), Counting(0.0)
     faces = [_face(20 + 80 * i, 100, 30 + i, 0.3) for i in range(4)]
-    look = SecondLook(detector, 1)
+    look = SecondLook(Pass(detector), 1)
     first = look.judge(eye, _view(eye), faces, 0.0)
     assert [face.score < 0.3 for face in sorted(first, key=lambda f: f.box.x0)] == [False, False, False, True]
     for k in range(1, 4):
@@ -94,15 +95,32 @@ def test_close_ups_are_cut_from_the_frame_not_from_the_view() -> None:
     view = eye.view(400, 1.0)
     there = FACE.scaled(0.4, 0.4).moved(900, 600).scaled(1 / view.scale_x, 1 / view.scale_y)
     try:
-        (found,) = SecondLook(yunet, 1).judge(eye, view, [Detection(there, 0.05, "first")], 0.0)
+        (found,) = SecondLook(Pass(yunet), 1).judge(eye, view, [Detection(there, 0.05, "first")], 0.0)
     finally:
         yunet.close()
     assert found.score > 0.4
 
 
+def test_a_turned_pass_looks_again_at_a_turned_close_up() -> None:
+    """The portrait stands on its head; only a close-up that is turned as the first look was shows a face."""
+    rgb = np.ascontiguousarray(np.rot90(portrait(), 2))
+    eye, yunet = ArrayEye(rgb), YuNet(0.03)
+    view, height, width = eye.view(640, 1.0), *rgb.shape[:2]
+    there = Box(width - FACE.x1, height - FACE.y1, width - FACE.x0, height - FACE.y0)
+    face = Detection(there.scaled(1 / view.scale_x, 1 / view.scale_y), 0.3, "first")
+    try:
+        as_it_is, turned = (
+            SecondLook(Pass(yunet, quarter_turns=turns), 1).judge(eye, view, [face], 0.0)[0].score
+            for turns in (0, 2)
+        )
+    finally:
+        yunet.close()
+    assert turned > 0.5 > as_it_is
+
+
 def test_no_faces_no_work() -> None:
     eye, detector = _eye(), Counting(0.5)
-    assert SecondLook(detector, 8).judge(eye, _view(eye), [], 0.0) == []
+    assert SecondLook(Pass(detector), 8).judge(eye, _view(eye), [], 0.0) == []
     assert detector.shown == []
 
 

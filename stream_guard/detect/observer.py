@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stream_guard.detect.passes import Pass, has_low_contrast
@@ -45,18 +45,18 @@ class CadenceObserver:
         low_contrast: Sequence[Pass],
         cadence: Cadence,
         size: ViewSize,
-        second_look: SecondLook | None = None,
+        second_looks: Mapping[Pass, SecondLook] | None = None,
     ) -> None:
         """Main passes look every time, `low_contrast` beside them where needed, `further` in turn.
 
-        What the main passes are in doubt about gets the second look.
+        What a pass is in doubt about gets its second look.
         """
         self._main = main
         self._further = further
         self._low_contrast = low_contrast
         self._cadence = cadence
         self._size = size
-        self._second_look = second_look
+        self._second_looks = second_looks or {}
         self._turn = itertools.cycle(further)
         self._helpful: Pass | None = None
         self._scenes = SceneChanges()
@@ -124,9 +124,8 @@ class CadenceObserver:
 
     def _look(self, one: Pass, eye: Eye, view: View) -> Sequence[Detection]:
         found = one.look(view)
-        if self._second_look is None or one not in self._main:
-            return found
-        return self._second_look.judge(eye, view, found, self._now_s)
+        again = self._second_looks.get(one)
+        return again.judge(eye, view, found, self._now_s) if again else found
 
 
 _LEAST_STEP_S = 1 / 240

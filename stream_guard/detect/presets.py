@@ -42,7 +42,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         ViewSize(1136, 2.0), (1, 3), 640, Cadence(look_s=0.06, further_look_s=0.2, grey_side=640), 12
     ),
     "thorough": Preset(
-        ViewSize(1920, 3.0), (1, 3, 2), 960, Cadence(look_s=0.0, further_look_s=0.08, grey_side=640), 32
+        ViewSize(1920, 2.0), (1, 3, 2), 960, Cadence(look_s=0.0, further_look_s=0.08, grey_side=640), 32
     ),
 }
 
@@ -83,8 +83,9 @@ class Detectors:
         half = preset.view.side // 2
         contrast = Pass(yunet, side=half, raise_contrast=True, exponent=_CONTRAST_EXPONENT)
         further = [*others, *turned]
-        again = SecondLook(yunet, preset.closeups)
-        return CadenceObserver([Pass(yunet)], further, [contrast], preset.cadence, preset.view, again)
+        main = Pass(yunet)
+        again = {one: SecondLook(one, preset.closeups) for one in (main, *turned, contrast)}
+        return CadenceObserver([main], further, [contrast], preset.cadence, preset.view, again)
 
     @property
     def main(self) -> Detector:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.model.geometry import Box
+from stream_guard.track.motion import Grey, points_moved
 
-Grey = NDArray[np.uint8]
-
+_LEVELS: Final = 3
 _COLUMNS: Final = 14
 _ROWS: Final = 9
 _MIN_AGREEING: Final = 0.4
@@ -55,23 +55,15 @@ def camera_step(before: Grey | None, after: Grey | None, width: int, height: int
     rows, columns = before.shape
     xs = (np.arange(_COLUMNS) + 0.5) * columns / _COLUMNS
     ys = (np.arange(_ROWS) + 0.5) * rows / _ROWS
-    start = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 1, 2).astype(np.float32)
-    there, status, _ = cv2.calcOpticalFlowPyrLK(
-        before,
-        after,
-        start,
-        None,
-        winSize=(13, 13),
-        maxLevel=3,  # type: ignore[call-overload]
-    )
-    found = status.reshape(-1) == 1
-    a, b = start.reshape(-1, 2)[found], there.reshape(-1, 2)[found]
+    start = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2).astype(np.float32)
+    there, found = points_moved(before, after, start, _LEVELS)
+    a, b = start[found], there[found]
     if len(a) < 8 or float(np.median(np.abs(b - a).max(axis=1))) < _STILL_PX:
         return STILL
     matrix, inliers = cv2.estimateAffinePartial2D(a, b, ransacReprojThreshold=_INLIER_PX)
     if matrix is None or inliers.sum() < _MIN_AGREEING * len(start):
         return STILL
-    return _placement(matrix, width / columns, height / rows, columns / 2, rows / 2)
+    return _placement(np.asarray(matrix, np.float64), width / columns, height / rows, columns / 2, rows / 2)
 
 
 def _placement(matrix: NDArray[np.float64], kx: float, ky: float, cx: float, cy: float) -> Placement:

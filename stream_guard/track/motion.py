@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -12,6 +12,8 @@ from stream_guard.model.geometry import Box
 
 Grey = NDArray[np.uint8]
 Points = NDArray[np.float32]
+
+_lucas_kanade: Final[Any] = cv2.calcOpticalFlowPyrLK  # its type stubs differ between releases
 
 _GRID: Final = 6
 _WINDOW: Final = (13, 13)
@@ -37,8 +39,8 @@ def follow(before: Grey, after: Grey, box: Box) -> Box | None:
     rows, columns = area
     a, b = before[rows, columns], after[rows, columns]
     start = _grid(box) - np.array([columns.start, rows.start], np.float32)
-    there, ok = _flow(a, b, start)
-    back, ok_back = _flow(b, a, there)
+    there, ok = points_moved(a, b, start, _LEVELS)
+    back, ok_back = points_moved(b, a, there, _LEVELS)
     good = ok & ok_back & (np.abs(back - start).max(axis=1) <= _MAX_RETURN_ERROR_PX)
     return _moved(box, start[good], there[good]) if good.mean() >= _MIN_AGREEING else None
 
@@ -66,15 +68,12 @@ def _grid(box: Box) -> Points:
     return np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2).astype(np.float32)
 
 
-def _flow(a: Grey, b: Grey, points: Points) -> tuple[Points, NDArray[np.bool_]]:
-    moved, status, _ = cv2.calcOpticalFlowPyrLK(
-        a,
-        b,
-        points,
-        None,
-        winSize=_WINDOW,
-        maxLevel=_LEVELS,  # type: ignore[call-overload]
-    )
+def points_moved(a: Grey, b: Grey, points: Points, levels: int) -> tuple[Points, NDArray[np.bool_]]:
+    """Return where points (n, 2) of `a` are in `b`, and which of them were found (n,).
+
+    `levels` halvings of the picture are searched: each doubles how far a point may have moved.
+    """
+    moved, status, _ = _lucas_kanade(a, b, points, None, winSize=_WINDOW, maxLevel=levels)
     return moved, status.reshape(-1) == 1
 
 

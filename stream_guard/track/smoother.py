@@ -35,6 +35,8 @@ class Tracking:
     """Sum of (score - proof_floor) over its detections that proves a face: five detections of 0.7."""
     proof_floor: float = 0.3
     """A detection of less proves nothing: hands and emblems score so in look after look."""
+    fresh_s: float = 0.08
+    """A detection that comes sooner after the last one counts for less: it has seen much the same."""
     cut_hold_s: float = 0.15
     """How long an unmatched track outlives a scene cut (the cut may be a flash)."""
     growth_per_s: float = 0.75
@@ -154,7 +156,7 @@ class FixedLagSmoother:
         track.seen_s = slot.clock_s
         track.ends_s = math.inf
         track.growth = 0.0
-        track.evidence += self._evidence(face)
+        track.evidence += self._evidence(face) * min(1.0, gap_s / self._rules.fresh_s)
 
     def _born(self, slot: Slot, face: Detection) -> Track:
         self._numbers += 1
