@@ -13,7 +13,7 @@ from typing import Final
 
 from stream_guard.errors import OutputError
 from stream_guard.live.hub import Hub, Tap
-from stream_guard.outputs.encoder import CODECS, Coded, Encoder, LiveEncoding
+from stream_guard.outputs.encoder import CODECS, Coded, Encoder, LiveEncoding, Parameters
 
 LINGER_S: Final = 5.0
 """The encoder goes on so long without subscribers, for the one who reloads a page."""
@@ -116,6 +116,8 @@ class Branch:
 
     def __init__(self, hub: Hub, codec: str, settings: LiveEncoding, linger_s: float = LINGER_S) -> None:
         self.codec = codec
+        self.parameters: Parameters | None = None
+        """Of the running encoder, once its first packet is out."""
         self._hub, self._settings, self._linger_s = hub, settings, linger_s
         self._lock = threading.Lock()
         self._subscriptions: tuple[Subscription, ...] = ()
@@ -189,7 +191,7 @@ class Branch:
             error = OutputError(f"the {self.codec} encoder failed: {type(exc).__name__}.")
             error.__cause__ = exc
         with self._lock:
-            self._thread = None
+            self._thread = self.parameters = None
             left, self._subscriptions = self._subscriptions, ()
         for subscription in left:
             subscription.close(error)
@@ -206,6 +208,7 @@ class Branch:
             coded = encoder.encode(aired, force_key=force)
             self._generation = encoder.generation
             for one in coded:
+                self.parameters = one.parameters
                 for subscription in self._subscriptions:
                     subscription.offer(one)
         return False
@@ -214,7 +217,7 @@ class Branch:
         with self._lock:
             if self._subscriptions or time.monotonic() - self._deserted_s < self._linger_s:
                 return False
-            self._thread = None
+            self._thread = self.parameters = None
             return True
 
 

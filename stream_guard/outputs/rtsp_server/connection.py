@@ -1,0 +1,257 @@
+"""One viewer's connection to the RTSP server: its requests, and what is sent to it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from stream_guard.errors import OutputError
+from stream_guard.outputs.branch import Branch, Coded, waking
+from stream_guard.outputs.encoder import CLOCK_HZ, Parameters
+from stream_guard.outputs.output import Feed
+from stream_guard.outputs.rtsp_server.digest import Gate
+from stream_guard.outputs.rtsp_server.message import Refused, Request, read_request, response
+from stream_guard.outputs.rtsp_server.rtp import PAYLOAD_TYPE, Numbering, payloads
+from stream_guard.outputs.rtsp_server.sdp import VIDEO, describe
+from stream_guard.outputs.rtsp_server.transport import Datagrams, Interleaved, Transport, wish_of
+
+_SESSION_S: Final = 60
+"""A viewer by UDP that is not heard of for so long is gone."""
+_IDLE_S: Final = 20.0
+"""A connection that plays nothing may be silent for so long."""
+_FIRST_PICTURE_S: Final = 5.0
+_REPORTS_APART_S: Final = 5.0
+_MOST_FAILURES: Final = 5
+_WAITING_BYTES: Final = 1 << 18
+"""More than this on its way to a viewer, here or in the kernel: its queue fills and drops to a key frame."""
+
+_Answer = tuple[dict[str, str], bytes]
+"""Headers and body."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the server tells of itself; one event loop changes it."""
+
+    viewers: int = 0
+    sent: int = 0
+    dropped: int = 0
+
+
+class Connection:
+    """Answers one connection until either side ends it."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        feeds: Mapping[str, Feed],
+        gate: Gate,
+        counts: Counts,
+        most_viewers: int,
+    ) -> None:
+        self._reader, self._writer = reader, writer
+        self._feeds, self._gate, self._counts, self._most_viewers = feeds, gate, counts, most_viewers
+        self._session = secrets.token_hex(8)
+        self._feed: Feed | None = None
+        self._transport: Transport | None = None
+        self._sending: asyncio.Task[None] | None = None
+        writer.transport.set_write_buffer_limits(high=_WAITING_BYTES)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _WAITING_BYTES)
+        self._methods: dict[str, Callable[[Request], Awaitable[_Answer]]] = {
+            "OPTIONS": self._options, "DESCRIBE": self._describe, "SETUP": self._setup, "PLAY": self._play,
+            "PAUSE": self._pause, "GET_PARAMETER": self._get_parameter, "TEARDOWN": self._teardown,
+        }  # fmt: skip
+
+    async def serve(self) -> None:
+        """Answer requests until the peer has gone, asks for the end, or is to be put out."""
+        try:
+            while await self._answer_one():
+                pass
+        except (OSError, asyncio.IncompleteReadError, TimeoutError):
+            pass  # it has gone, or is taken to have
+        finally:
+            await self._release()
+
+    async def _answer_one(self) -> bool:
+        request: Request | None = None
+        try:
+            request = await self._next_request()
+            if request is None:
+                return True
+            self._require_admitted(request)
+            answer = await self._dispatch(request)
+        except Refused as refusal:
+            headers = refusal.headers
+            sequence = request.headers.get("cseq") if request else headers.get("CSeq")
+            await self._write(response(refusal.status, sequence, headers))
+            return not refusal.hang_up
+        await self._write(answer)
+        return request.method != "TEARDOWN"
+
+    async def _next_request(self) -> Request | None:
+        """Return the next request; wait for ever while it plays, unless sending ends or it falls silent."""
+        reading = asyncio.ensure_future(read_request(self._reader))
+        try:
+            while True:
+                waiting = {reading} | ({self._sending} if self._sending else set())
+                patience_s = _IDLE_S if self._transport is None else _SESSION_S / 4
+                done, _ = await asyncio.wait(waiting, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+                if reading in done:
+                    return reading.result()
+                self._require_alive(bool(done))
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    def _require_alive(self, sending_ended: bool) -> None:
+        if sending_ended or self._transport is None or self._transport.silent_s() > _SESSION_S:
+            raise TimeoutError
+
+    def _require_admitted(self, request: Request) -> None:
+        if request.method == "OPTIONS" or self._gate.admits(
+            request.method, request.headers.get("authorization")
+        ):
+            return
+        raise Refused(
+            401, {"WWW-Authenticate": self._gate.challenge}, hang_up=self._gate.failures >= _MOST_FAILURES
+        )
+
+    async def _dispatch(self, request: Request) -> bytes:
+        method = self._methods.get(request.method)
+        if method is None:
+            known = request.method in ("ANNOUNCE", "RECORD", "SET_PARAMETER", "REDIRECT")
+            raise Refused(405 if known else 501, {"Allow": ", ".join(self._methods)})
+        session = request.headers.get("session", self._session).partition(";")[0].strip()
+        if session != self._session:
+            raise Refused(454)
+        headers, body = await method(request)
+        return response(200, request.headers.get("cseq"), headers, body)
+
+    # -- methods -------------------------------------------------------------------------------------
+
+    async def _options(self, _: Request) -> _Answer:
+        return {"Public": ", ".join(self._methods)}, b""
+
+    async def _describe(self, request: Request) -> _Answer:
+        feed = self._feed_at(request.path)
+        parameters = await self._parameters(feed.branches.get("h264"))
+        base = request.uri.rstrip("/") + "/"
+        return {"Content-Base": base, "Content-Type": "application/sdp"}, describe(feed.name, parameters)
+
+    def _feed_at(self, path: str) -> Feed:
+        feed = self._feeds.get(path)
+        if feed is None:
+            raise Refused(404)
+        return feed
+
+    async def _parameters(self, branch: Branch) -> Parameters:
+        """Return what is to be said of a stream: it takes its first packet to know."""
+        if branch.parameters is not None:
+            return branch.parameters
+        arrived = asyncio.Event()
+        with branch.subscribe(wake=waking(asyncio.get_running_loop(), arrived)) as packets:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FIRST_PICTURE_S):
+                    await arrived.wait()
+            try:
+                coded = packets.take(0)
+            except OutputError as exc:
+                raise Refused(503) from exc
+        if coded is None:
+            raise Refused(503, {"Retry-After": "2"})
+        return coded.parameters
+
+    async def _setup(self, request: Request) -> _Answer:
+        if self._sending is not None or self._transport is not None:
+            raise Refused(455)
+        name, _, track = request.path.rpartition("/")
+        if track != VIDEO:
+            name = request.path  # the only track may be asked for by the name of the whole
+        feed = self._feed_at(name)
+        wish = wish_of(request.headers.get("transport", ""))
+        if self._counts.viewers >= self._most_viewers:
+            raise Refused(453)
+        transport = Interleaved if wish.interleaved else Datagrams
+        self._feed, self._transport = feed, transport(self._writer, wish)
+        self._counts.viewers += 1
+        return {"Transport": self._transport.header, **self._session_header()}, b""
+
+    def _session_header(self) -> dict[str, str]:
+        return {"Session": f"{self._session};timeout={_SESSION_S}"}
+
+    async def _play(self, request: Request) -> _Answer:
+        if self._feed is None or self._transport is None:
+            raise Refused(455)
+        if self._sending is None:
+            numbering = Numbering(PAYLOAD_TYPE, CLOCK_HZ)
+            sending = self._send(self._feed.branches.get("h264"), self._transport, numbering)
+            self._sending = asyncio.ensure_future(sending)
+        return {"Range": "npt=now-", **self._session_header()}, b""
+
+    async def _pause(self, _: Request) -> _Answer:
+        if self._transport is None:
+            raise Refused(455)
+        await self._stop_sending()
+        return self._session_header(), b""
+
+    async def _get_parameter(self, _: Request) -> _Answer:
+        return (self._session_header() if self._transport else {}), b""
+
+    async def _teardown(self, _: Request) -> _Answer:
+        await self._stop_sending()
+        return {}, b""
+
+    # -- sending --------------------------------------------------------------------------------------
+
+    async def _send(self, branch: Branch, transport: Transport, numbering: Numbering) -> None:
+        arrived = asyncio.Event()
+        reported_s, lost = float("-inf"), 0
+        with branch.subscribe(wake=waking(asyncio.get_running_loop(), arrived)) as packets:
+            while not packets.closed:
+                await arrived.wait()
+                arrived.clear()
+                while (coded := packets.take(0)) is not None:
+                    await self._deliver(coded, transport, numbering)
+                    if coded.shown_s - reported_s >= _REPORTS_APART_S:
+                        await transport.report(numbering.report(coded.shown_s))
+                        reported_s = coded.shown_s
+                    self._counts.dropped += packets.dropped - lost
+                    lost = packets.dropped
+
+    async def _deliver(self, coded: Coded, transport: Transport, numbering: Numbering) -> None:
+        parts = payloads(coded.packet)
+        await transport.send(numbering.packets(parts, coded.packet.pts or 0))
+        self._counts.sent += 1
+
+    async def _write(self, data: bytes) -> None:
+        self._writer.write(data)
+        async with asyncio.timeout(_IDLE_S):
+            await self._writer.drain()
+
+    async def _stop_sending(self) -> None:
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            sending.cancel()
+            with suppress(asyncio.CancelledError, OSError, TimeoutError, OutputError):
+                await sending
+
+    async def _release(self) -> None:
+        await self._stop_sending()
+        if self._transport is not None:
+            self._counts.viewers -= 1
+            self._transport.close()
+            self._transport = None
+        self._writer.transport.abort() if self._lagging() else self._writer.close()
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(1):
+                await self._writer.wait_closed()
+
+    def _lagging(self) -> bool:
+        """Tell whether closing in order would wait for a viewer that takes nothing."""
+        return self._writer.transport.get_write_buffer_size() > 0
