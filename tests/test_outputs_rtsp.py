@@ -19,8 +19,8 @@ import pytest
 from stream_guard.errors import OutputError
 from stream_guard.outputs.branch import Branches
 from stream_guard.outputs.output import Feed
+from stream_guard.outputs.rtp import payloads, units
 from stream_guard.outputs.rtsp_server import Credentials, RtspServer, RtspServing
-from stream_guard.outputs.rtsp_server.rtp import payloads, units
 from tests.stations import RGB, Feeder, shows_code, until
 from tests.streams import new_threads
 

@@ -93,6 +93,13 @@ class Subscription:
             self._changed.notify()
         self._wake()
 
+    def renew(self) -> None:
+        """Forget what waits, and begin anew at a key frame that is asked for."""
+        with self._changed:
+            self._waiting.clear()
+            self._needs_key, self._began = True, False
+        self._branch.request_key_frame()
+
     def take(self, timeout_s: float | None = None) -> Coded | None:
         """Return the next packet; None when the time is over or nothing comes any more.
 

@@ -14,11 +14,11 @@ from stream_guard.errors import OutputError
 from stream_guard.outputs.branch import Branch, Coded, waking
 from stream_guard.outputs.encoder import CLOCK_HZ, Parameters
 from stream_guard.outputs.output import Feed
+from stream_guard.outputs.rtp import PAYLOAD_TYPE, Numbering, payloads
 from stream_guard.outputs.rtsp_server.digest import Gate
 from stream_guard.outputs.rtsp_server.message import Refused, Request, read_request, response
-from stream_guard.outputs.rtsp_server.rtp import PAYLOAD_TYPE, Numbering, payloads
-from stream_guard.outputs.rtsp_server.sdp import VIDEO, describe
 from stream_guard.outputs.rtsp_server.transport import Datagrams, Interleaved, Transport, wish_of
+from stream_guard.outputs.sdp import VIDEO, describe
 
 _SESSION_S: Final = 60
 """A viewer by UDP that is not heard of for so long is gone."""

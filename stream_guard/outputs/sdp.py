@@ -6,7 +6,7 @@ from base64 import b64encode
 from typing import Final
 
 from stream_guard.outputs.encoder import Parameters
-from stream_guard.outputs.rtsp_server.rtp import PAYLOAD_TYPE, units
+from stream_guard.outputs.rtp import PAYLOAD_TYPE, units
 
 VIDEO: Final = "trackID=0"
 SOUND: Final = "trackID=1"

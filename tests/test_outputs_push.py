@@ -1,0 +1,241 @@
+"""Pushing to real servers: gst-rtsp-server records; and to servers that are dead, frozen or rude."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import av
+import pytest
+
+from stream_guard.errors import OutputError
+from stream_guard.outputs import rtsp_publisher
+from stream_guard.outputs.branch import Branches
+from stream_guard.outputs.output import Feed
+from stream_guard.outputs.rtsp_push import rtsp_push
+from stream_guard.outputs.sessions import Sessions
+from stream_guard.outputs.target import target_of
+from tests.stations import RGB, Feeder, shows_code, until
+from tests.streams import new_threads
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+CANARY = "Canary-7714"
+
+
+def _has_server() -> bool:
+    probe = "import gi; gi.require_version('GstRtspServer', '1.0')"
+    if shutil.which(SYSTEM_PYTHON) is None:
+        return False
+    return subprocess.run([SYSTEM_PYTHON, "-c", probe], capture_output=True, check=False).returncode == 0
+
+
+needs_server = pytest.mark.skipif(not _has_server(), reason="no gst-rtsp-server for the system's Python")
+
+
+@dataclass(frozen=True)
+class Recorder:
+    port: int
+    process: subprocess.Popen[str]
+
+    @property
+    def url(self) -> str:
+        return f"rtsp://127.0.0.1:{self.port}/cam1"
+
+
+@contextmanager
+def recorder(file: Path, *who: str, port: int = 0) -> Iterator[Recorder]:
+    """Run a server that records to a file."""
+    script = Path(__file__).with_name("rtsp_recorder.py")
+    command = [SYSTEM_PYTHON, str(script), str(file), str(port), *who]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        yield Recorder(int(server.stdout.readline()), server)
+    finally:
+        server.kill()
+        server.communicate()
+
+
+@contextmanager
+def pushing(feeder: Feeder, url: str, user: str = "", password: str | None = None) -> Iterator[Sessions]:
+    branches = Branches(feeder.hub)
+    output = rtsp_push(Feed("cam1", feeder.hub, branches), target_of(url, user, password))
+    output.start()
+    try:
+        yield output
+    finally:
+        output.stop()
+        branches.close()
+
+
+def recorded(file: Path, count: int) -> list[RGB]:
+    with av.open(str(file), format="h264") as container:
+        frames = islice(container.decode(video=0), count)
+        return [frame.to_ndarray(format="rgb24") for frame in frames]  # type: ignore[misc]
+
+
+def grows_beyond(file: Path, size: int) -> bool:
+    return until(lambda: file.exists() and file.stat().st_size > size, 15)
+
+
+@needs_server
+@pytest.mark.parametrize("who", [(), ("warden", CANARY)])
+def test_a_real_server_records_redacted_pictures(who: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "got.h264"
+    with Feeder() as feeder, recorder(file, *who) as server, pushing(feeder, server.url, *who) as output:
+        assert grows_beyond(file, 60_000)
+        status = output.status()
+    assert (status.running, status.reason) == (True, None)
+    pictures = recorded(file, 30)
+    assert len(pictures) == 30
+    assert not any(map(shows_code, pictures))
+
+
+@needs_server
+def test_a_wrong_password_is_said_and_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / "got.h264"
+    with (
+        Feeder() as feeder,
+        recorder(file, "warden", "right") as server,
+        pushing(feeder, server.url.replace("//", f"//warden:{CANARY}@")) as output,
+    ):
+        assert until(lambda: output.status().reason is not None)
+        reason = output.status().reason or ""
+    assert "does not accept the user or the password" in reason
+    assert server.url in reason
+    assert CANARY not in reason + repr(output.__dict__)
+    assert not file.exists() or not file.stat().st_size
+
+
+@needs_server
+def test_it_goes_on_when_the_server_comes_back(tmp_path: Path) -> None:
+    with (
+        Feeder() as feeder,
+        recorder(tmp_path / "one.h264") as server,
+        pushing(feeder, server.url) as output,
+    ):
+        assert until(lambda: output.status().sent > 10)
+        server.process.kill()
+        assert until(lambda: output.status().reason is not None)
+        sent = output.status().sent
+        with recorder(tmp_path / "two.h264", port=server.port):
+            assert until(lambda: output.status().sent > sent + 10)
+            assert output.status().reason is None
+
+
+@contextmanager
+def rude(behave: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Run a server that does something to each connection; yield its port."""
+    server = socket.create_server(("127.0.0.1", 0))
+    taken: list[socket.socket] = []
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                taken.append(server.accept()[0])
+                behave(taken[-1])
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield server.getsockname()[1]
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        for one in (server, *taken):
+            one.close()
+
+
+def _silent(_: socket.socket) -> None: ...
+
+
+def _consents_then_freezes(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    for number in (1, 2, 3):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(1)
+        length = re.search(rb"Content-Length: (\d+)", head)
+        connection.recv(int(length[1]), socket.MSG_WAITALL) if length else None
+        connection.sendall(b"RTSP/1.0 200 OK\r\nCSeq: %d\r\nSession: 1\r\n\r\n" % number)
+
+
+def _talks_nonsense(connection: socket.socket) -> None:
+    connection.sendall(b"SSH-2.0-x\r\n\r\n")
+
+
+def _floods(connection: socket.socket) -> None:
+    connection.sendall(b"x" * 100_000)
+
+
+def _hangs_up(connection: socket.socket) -> None:
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("behave", "says"),
+    [
+        (_silent, "does not answer|timed out"),
+        (_consents_then_freezes, "has taken nothing"),
+        (_talks_nonsense, "does not answer as an RTSP server does"),
+        (_floods, "does not answer as an RTSP server does|reset"),
+        (_hangs_up, "closed the connection|reset|broken pipe"),
+    ],
+)
+def test_a_rude_server_is_reported_and_holds_nobody_up(
+    behave: Callable[[socket.socket], None], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rtsp_publisher, "_ANSWER_S", 1.0)
+    monkeypatch.setattr(rtsp_publisher, "_FROZEN_S", 1.0)
+    monkeypatch.setattr(rtsp_publisher, "_KERNEL_BYTES", 4096)
+    before = set(threading.enumerate())
+    with rude(behave) as port, Feeder() as feeder:
+        with pushing(feeder, f"rtsp://127.0.0.1:{port}/cam1") as output:
+            assert until(lambda: output.status().reason is not None, 20)
+            assert re.search(says, output.status().reason or "", re.IGNORECASE), output.status()
+            published = feeder.published
+            assert until(lambda: feeder.published > published + 5, 2)
+        assert feeder.slowest_s < 0.2
+    assert new_threads(before) == set()
+
+
+def test_stopping_does_not_wait_for_a_frozen_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtsp_publisher, "_KERNEL_BYTES", 4096)
+    with (
+        rude(_consents_then_freezes) as port,
+        Feeder() as feeder,
+        pushing(feeder, f"rtsp://127.0.0.1:{port}/cam1") as output,
+    ):
+        assert until(lambda: output.status().sent > 0)
+        assert until(lambda: _stands_still(output))
+        started_s = time.monotonic()
+        output.stop()
+        assert time.monotonic() - started_s < 1
+
+
+def _stands_still(output: Sessions) -> bool:
+    sent = output.status().sent
+    time.sleep(0.3)
+    return output.status().sent == sent
+
+
+@pytest.mark.parametrize("url", ["http://x/y", "rtsp:///cam", "rtsp://x:99999/cam", "cam", "rtsp://[x/cam"])
+def test_what_is_no_target_is_refused(url: str) -> None:
+    with pytest.raises(OutputError, match="pushed to addresses that begin with rtsp"):
+        target_of(url)
+
+
+def test_a_password_in_an_address_is_taken_out() -> None:
+    target = target_of(f"rtsp://me:{CANARY}%21@host:554/a?token={CANARY}")
+    assert (target.user, target.password) == ("me", CANARY + "!")
+    assert str(target) == "rtsp://host:554/a"
+    assert CANARY not in str(target)
