@@ -158,7 +158,7 @@ def rude(behave: Callable[[socket.socket], None]) -> Iterator[int]:
 def _silent(_: socket.socket) -> None: ...
 
 
-def _consents_then_freezes(connection: socket.socket) -> None:
+def consents_then_freezes(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     for number in (1, 2, 3):
         head = b""
@@ -185,7 +185,7 @@ def _hangs_up(connection: socket.socket) -> None:
     ("behave", "says"),
     [
         (_silent, "does not answer|timed out"),
-        (_consents_then_freezes, "has taken nothing"),
+        (consents_then_freezes, "has taken nothing"),
         (_talks_nonsense, "does not answer as an RTSP server does"),
         (_floods, "does not answer as an RTSP server does|reset"),
         (_hangs_up, "closed the connection|reset|broken pipe"),
@@ -211,7 +211,7 @@ def test_a_rude_server_is_reported_and_holds_nobody_up(
 def test_stopping_does_not_wait_for_a_frozen_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rtsp_publisher, "_KERNEL_BYTES", 4096)
     with (
-        rude(_consents_then_freezes) as port,
+        rude(consents_then_freezes) as port,
         Feeder() as feeder,
         pushing(feeder, f"rtsp://127.0.0.1:{port}/cam1") as output,
     ):

@@ -32,6 +32,11 @@ class Tap:
     ) -> None:
         self.close()
 
+    @property
+    def closed(self) -> bool:
+        """Nothing comes any more."""
+        return self._closed
+
     def close(self) -> None:
         """End the iteration, in whatever thread it waits."""
         self._hub.forget(self)

@@ -21,11 +21,11 @@ from stream_guard.sinks.pyav import Plan, apply, frame_of, opens, planar
 
 CLOCK_HZ: Final = 90_000
 """Of all packets, as RTP has it."""
-CODECS: Final = ("h264", "vp8")
+CODECS: Final = ("h264", "vp8", "mjpeg")
 _TICK: Final = Fraction(1, CLOCK_HZ)
-_ENCODERS: Final = {"h264": "libx264", "vp8": "libvpx"}
+_ENCODERS: Final = {"h264": "libx264", "vp8": "libvpx", "mjpeg": "mjpeg"}
 _UPRIGHT: Final = Orientation()
-_MPEG, _UNSPECIFIED, _BT709 = 1, 2, 1
+_MPEG, _FULL, _UNSPECIFIED, _BT709 = 1, 2, 2, 1
 _NOMINAL_PIXELS: Final = 1280 * 720
 _LEAST_KBPS: Final = 200
 _RATES: Final = (1, 2, 5, 10, 15, 20, 25, 30, 50, 60)
@@ -34,6 +34,8 @@ _MEASURED: Final = 40
 _OFF: Final = 1.4
 """A rate further off than this factor makes x264, which counts frames, miss its bit rate."""
 _FOREVER: Final = "100000"
+_EARLY: Final = 0.9
+"""Share of the time between two JPEGs: a frame that comes a little early is taken, not the next one."""
 _KEY_FRAME, _ANY_FRAME = 1, 0
 
 
@@ -44,6 +46,8 @@ class LiveEncoding:
     bitrate_kbps: int = 2500
     """At 1280x720; other sizes get it in proportion to their pixels."""
     key_interval_s: float = 2.0
+    jpeg_fps: float = 12.5
+    """Most pictures per second for Motion JPEG, each of which is five to ten times as large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Parameters:
     width: int
     height: int
     extradata: bytes
-    """SPS and PPS in Annex B form for h264, empty for vp8."""
+    """SPS and PPS in Annex B form for h264, else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ class Encoder:
             raise OutputError(f"the picture cannot be coded as {self._codec}: {reason}.") from exc
 
     def _encode(self, aired: Aired, picture: Picture, force_key: bool) -> list[Coded]:
+        if self._codec == "mjpeg" and (aired.shown_s - self.last_key_s) * self._settings.jpeg_fps < _EARLY:
+            return []
         self._shown_s.append(aired.shown_s)
         key_due = force_key or aired.shown_s - self.last_key_s >= self._settings.key_interval_s
         plan = self._planned(picture, key_due)
@@ -126,9 +132,11 @@ class Encoder:
         matrix = _matrix_of(picture) or (before.colors[3] if before else _UNSPECIFIED)
         rate = self._rate(before, key_due)
         options = _options(self._codec, self._settings, width * height)
-        colors = (_MPEG, _UNSPECIFIED, _UNSPECIFIED, matrix)
+        jpeg = self._codec == "mjpeg"
+        colors = (_FULL if jpeg else _MPEG, _UNSPECIFIED, _UNSPECIFIED, matrix)
+        pix_fmt = "yuvj420p" if jpeg else "yuv420p"
         encoder = _ENCODERS[self._codec]
-        return Plan(encoder, "yuv420p", width, height, _TICK, Fraction(rate), None, colors, options)
+        return Plan(encoder, pix_fmt, width, height, _TICK, Fraction(rate), None, colors, options)
 
     def _rate(self, before: Plan | None, key_due: bool) -> int:
         """Return the frames per second to reckon with; another one only where a key frame comes anyway."""
@@ -184,6 +192,8 @@ def _even(side: int) -> int:
 
 
 def _options(codec: str, settings: LiveEncoding, pixels: int) -> dict[str, str]:
+    if codec == "mjpeg":
+        return {"qmin": "5", "qmax": "5", "threads": "1"}
     kbps = max(_LEAST_KBPS, round(settings.bitrate_kbps * pixels / _NOMINAL_PIXELS))
     common = {
         "b": f"{kbps}k",

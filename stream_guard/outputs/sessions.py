@@ -11,6 +11,8 @@ from stream_guard.outputs.output import OutputStatus
 
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
+_JOIN_S: Final = 5.0
+"""A thread that a dead disk or device holds for longer is left to itself."""
 
 
 class Run:
@@ -62,7 +64,7 @@ class Sessions:
         thread, self._thread = self._thread, None
         if thread is not None:
             self._run.stopped.set()
-            thread.join()
+            thread.join(_JOIN_S)
 
     def status(self) -> OutputStatus:
         run, thread = self._run, self._thread

@@ -1,0 +1,13 @@
+"""Pushes a station to a server of whatever kind its address says."""
+
+from __future__ import annotations
+
+from stream_guard.outputs.output import Feed
+from stream_guard.outputs.rtsp_push import rtsp_push
+from stream_guard.outputs.sessions import Sessions
+from stream_guard.outputs.target import Target
+
+
+def push(feed: Feed, target: Target) -> Sessions:
+    """Return the output that pushes a station to a server."""
+    return rtsp_push(feed, target)
