@@ -9,5 +9,9 @@ from stream_guard.outputs.target import Target
 
 
 def push(feed: Feed, target: Target) -> Sessions:
-    """Return the output that pushes a station to a server."""
+    """Return the output that pushes a station to a server: by WHIP, or by RTSP over TCP."""
+    if target.url.startswith("whip+"):
+        from stream_guard.outputs.whip_push import whip_push  # aiortc takes half a second to load
+
+        return whip_push(feed, target)
     return rtsp_push(feed, target)
