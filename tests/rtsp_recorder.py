@@ -1,6 +1,6 @@
 """A real RTSP server that records what is pushed to /cam1 into a file of H.264 (run by the system's Python).
 
-Usage: rtsp_recorder.py FILE PORT [USER PASSWORD]; prints its port.
+Usage: rtsp_recorder.py FILE PORT [--sound | USER PASSWORD]; prints its port. Sound, A-law, goes to FILE.alaw.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ def main() -> None:
     factory.set_latency(50)
     writes = f"filesink location={sys.argv[1]} append=true buffer-mode=unbuffered"
     stream = "video/x-h264,stream-format=byte-stream"
-    factory.set_launch(f"( rtph264depay name=depay0 ! h264parse config-interval=-1 ! {stream} ! {writes} )")
-    if len(sys.argv) > 3:
+    video = f"rtph264depay name=depay0 ! h264parse config-interval=-1 ! {stream} ! {writes}"
+    with_sound = sys.argv[3:] == ["--sound"]
+    heard = f"rtppcmadepay name=depay1 ! filesink location={sys.argv[1]}.alaw buffer-mode=unbuffered"
+    factory.set_launch(f"( {video} {heard if with_sound else ''} )")
+    if len(sys.argv) > 4:
         _protect(server, factory, *sys.argv[3:5])
     server.get_mount_points().add_factory("/cam1", factory)
     server.attach(None)

@@ -54,7 +54,7 @@ def segments(folder: Path) -> list[Path]:
 def sound_of(path: Path, codec: str) -> Iterator[tuple[Any, Callable[[float], list[Any]]]]:
     """Make a tone; yield its stream, and what returns its packets as they fall due, over and over."""
     rate = 48_000 if codec == "aac" else 8000
-    file = make(path.with_suffix(".mov"), Clip(frames=50, sounds=(codec,), sound_rate=rate))
+    file = make(path.with_suffix(".mov"), Clip(frames=300, sounds=(codec,), sound_rate=rate))
     with av.open(str(file)) as container:
         stream = container.streams.audio[0]
         packets = [packet for packet in container.demux(stream) if packet.size]

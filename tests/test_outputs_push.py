@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -26,6 +27,7 @@ from stream_guard.outputs.sessions import Sessions
 from stream_guard.outputs.target import target_of
 from tests.stations import RGB, Feeder, shows_code, until
 from tests.streams import new_threads
+from tests.test_outputs_files import sound_of
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 CANARY = "Canary-7714"
@@ -66,9 +68,11 @@ def recorder(file: Path, *who: str, port: int = 0) -> Iterator[Recorder]:
 
 
 @contextmanager
-def pushing(feeder: Feeder, url: str, user: str = "", password: str | None = None) -> Iterator[Sessions]:
+def pushing(
+    feeder: Feeder, url: str, user: str = "", password: str | None = None, sound: Any = None
+) -> Iterator[Sessions]:
     branches = Branches(feeder.hub)
-    output = rtsp_push(Feed("cam1", feeder.hub, branches), target_of(url, user, password))
+    output = rtsp_push(Feed("cam1", feeder.hub, branches, lambda: sound), target_of(url, user, password))
     output.start()
     try:
         yield output
@@ -98,6 +102,22 @@ def test_a_real_server_records_redacted_pictures(who: tuple[str, ...], tmp_path:
     pictures = recorded(file, 30)
     assert len(pictures) == 30
     assert not any(map(shows_code, pictures))
+
+
+@needs_server
+def test_sound_is_recorded_too(tmp_path: Path) -> None:
+    file, heard = tmp_path / "got.h264", tmp_path / "got.h264.alaw"
+    with (
+        sound_of(tmp_path / "tone", "pcm_alaw") as (stream, due),
+        Feeder(sound=due) as feeder,
+        recorder(file, "--sound") as server,
+        pushing(feeder, server.url, sound=stream) as output,
+    ):
+        assert grows_beyond(file, 20_000), output.status()
+        assert grows_beyond(heard, 4000), output.status()
+    with av.open(str(heard), format="alaw", options={"sample_rate": "8000"}) as container:
+        loudest = max(int(abs(frame.to_ndarray().astype(int)).max()) for frame in container.decode(audio=0))
+    assert loudest > 2000
 
 
 @needs_server

@@ -14,11 +14,10 @@ from stream_guard.errors import OutputError
 from stream_guard.live.hub import Tap
 from stream_guard.model.live import Aired
 from stream_guard.outputs.encoder import CLOCK_HZ, Coded
+from stream_guard.outputs.sound import SoundClock
 from stream_guard.sinks.audio import Track, add_track
 
 _TICK: Final = Fraction(1, CLOCK_HZ)
-_DRIFT_S: Final = 0.3
-"""Sound further off than this from when it is heard begins anew: the source was reconnected."""
 _BITEXACT: Final = 0x400  # no tool names, no dates
 
 
@@ -41,7 +40,7 @@ class Muxer:
         self._name, self._first = name, first
         self._start_s = first.shown_s
         self._start = first.packet.pts or 0
-        self._shift_s: float | None = None
+        self._clock = SoundClock()
         self._begun = False
         self._track: Track | None = None
         with self._translated():
@@ -80,17 +79,15 @@ class Muxer:
 
     def _write_sound(self, aired: Aired, track: Track) -> None:
         shared: Any = aired.item.payload  # type: ignore[union-attr]
-        stamp = shared.dts if shared.pts is None else shared.pts
-        if stamp is None or aired.shown_s < self._start_s:
+        offset_s = self._clock.offset_s(aired)
+        if offset_s is None or aired.shown_s < self._start_s:
             return
-        shift_s = aired.shown_s - self._start_s - float(stamp * shared.time_base)
-        if self._shift_s is None or abs(shift_s - self._shift_s) > _DRIFT_S:
-            self._shift_s = shift_s
+        shift = Fraction(offset_s - self._start_s).limit_denominator(CLOCK_HZ)
         packet: Any = av.Packet(bytes(shared))
         packet.pts, packet.dts, packet.duration = shared.pts, shared.dts, shared.duration
         packet.time_base = shared.time_base
         with self._translated():
-            for one in track.packets(packet, Fraction(self._shift_s).limit_denominator(CLOCK_HZ)):
+            for one in track.packets(packet, shift):
                 self._container.mux_one(one)
 
     def close(self) -> None:

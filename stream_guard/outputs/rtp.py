@@ -13,6 +13,7 @@ MOST_PAYLOAD_BYTES: Final = 1400
 """Of one RTP packet: with all headers below the 1500 of an Ethernet frame."""
 _FU_A, _STAP_A = 28, 24
 _IDR, _SPS, _PPS = 5, 7, 8
+_REPORTS_APART_S: Final = 5.0
 _NTP_EPOCH_S: Final = 2_208_988_800
 
 
@@ -65,10 +66,15 @@ class Numbering:
         self.next_sequence = secrets.randbits(16)
         self._offset = secrets.randbits(32)
         self._packets = self._bytes = 0
+        self._reported_s = float("-inf")
 
-    def packets(self, parts: tuple[bytes, ...], ticks: int) -> list[bytes]:
-        """Return RTP packets of one picture or stretch of sound; the last one bears the marker."""
+    def packets(self, parts: tuple[bytes, ...], shown_s: float, ticks: int | None = None) -> list[bytes]:
+        """Return RTP packets of one picture or stretch of sound; the last one bears the marker.
+
+        `ticks` is the moment in ticks of the clock, where that is known better than by `shown_s`.
+        """
         made = []
+        ticks = round(shown_s * self._clock_hz) if ticks is None else ticks
         stamp = ticks + self._offset & 0xFFFFFFFF
         for number, part in enumerate(parts, 1):
             marked = self._payload_type | (number == len(parts)) << 7
@@ -77,6 +83,13 @@ class Numbering:
             self._bytes += len(part)
         self._packets += len(parts)
         return made
+
+    def report_due(self, shown_s: float) -> bytes | None:
+        """Return a report with the first packets, and every few seconds."""
+        if shown_s - self._reported_s < _REPORTS_APART_S:
+            return None
+        self._reported_s = shown_s
+        return self.report(shown_s)
 
     def report(self, shown_s: float, name: str = "stream_guard") -> bytes:
         """Return a sender report with the wall clock of a moment on the monotonic clock, and a name."""

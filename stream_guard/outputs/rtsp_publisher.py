@@ -14,7 +14,7 @@ import ssl
 import struct
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import md5
@@ -49,7 +49,9 @@ class _Answer:
 class Publisher:
     """One recording connection; a context manager that ends it."""
 
-    def __init__(self, target: Target, sdp: bytes, track: str, stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self, target: Target, sdp: bytes, tracks: Sequence[str], stopped: Callable[[], bool]
+    ) -> None:
         """Connect and begin to record.
 
         Raises:
@@ -63,7 +65,7 @@ class Publisher:
         self._alive_s = time.monotonic()
         self._socket = self._connected()
         try:
-            self._begin(sdp, track)
+            self._begin(sdp, tracks)
         except BaseException:
             self._socket.close()
             raise
@@ -79,14 +81,14 @@ class Publisher:
                 self._write(self._request("TEARDOWN", self._target.url))
         self._socket.close()
 
-    def send(self, packets: Iterable[bytes], *, control: bool = False) -> None:
-        """Send RTP, or RTCP, packets.
+    def send(self, track: int, packets: Iterable[bytes], *, control: bool = False) -> None:
+        """Send RTP, or RTCP, packets of a track by its number.
 
         Raises:
             OutputError: the server has gone or takes nothing.
         """
         self._hear()
-        self._write(b"".join(struct.pack("!cBH", b"$", control, len(p)) + p for p in packets))
+        self._write(b"".join(struct.pack("!cBH", b"$", 2 * track + control, len(p)) + p for p in packets))
         if time.monotonic() - self._alive_s > _KEEP_ALIVE_S:
             self._alive_s = time.monotonic()
             self._write(self._request("GET_PARAMETER", self._target.url))
@@ -109,12 +111,14 @@ class Publisher:
             plain.close()
             raise self._failure(f"no secure connection: {exc.strerror or exc}") from exc
 
-    def _begin(self, sdp: bytes, track: str) -> None:
+    def _begin(self, sdp: bytes, tracks: Sequence[str]) -> None:
         url = self._target.url
         self._ask("ANNOUNCE", url, {"Content-Type": "application/sdp"}, sdp)
-        transport = {"Transport": "RTP/AVP/TCP;unicast;mode=record;interleaved=0-1"}
-        answer = self._ask("SETUP", f"{url.rstrip('/')}/{track}", transport)
-        self._session = next(iter(answer.all("session")), "").partition(";")[0] or None
+        for number, track in enumerate(tracks):
+            channels = f"interleaved={2 * number}-{2 * number + 1}"
+            transport = {"Transport": f"RTP/AVP/TCP;unicast;mode=record;{channels}"}
+            answer = self._ask("SETUP", f"{url.rstrip('/')}/{track}", transport)
+            self._session = next(iter(answer.all("session")), "").partition(";")[0] or None
         self._ask("RECORD", url, {"Range": "npt=0.000-"})
         self._socket.settimeout(0)
 

@@ -7,13 +7,14 @@ from typing import Final
 
 from stream_guard.outputs.encoder import Parameters
 from stream_guard.outputs.rtp import PAYLOAD_TYPE, units
+from stream_guard.outputs.sound import SoundTrack
 
 VIDEO: Final = "trackID=0"
 SOUND: Final = "trackID=1"
 
 
-def describe(name: str, parameters: Parameters, sound: tuple[str, ...] = ()) -> bytes:
-    """Return the description; `sound` has the lines of the sound track, if there is one."""
+def describe(name: str, parameters: Parameters, sound: SoundTrack | None = None) -> bytes:
+    """Return the description of a video track, and of a sound track if there is one."""
     sets = units(parameters.extradata)
     profile = sets[0][1:4].hex() if sets else "42c01f"
     texts = ",".join(b64encode(unit).decode() for unit in sets)
@@ -22,7 +23,7 @@ def describe(name: str, parameters: Parameters, sound: tuple[str, ...] = ()) -> 
         "a=control:*", "a=range:npt=now-",
         f"m=video 0 RTP/AVP {PAYLOAD_TYPE}", f"a=rtpmap:{PAYLOAD_TYPE} H264/90000",
         f"a=fmtp:{PAYLOAD_TYPE} packetization-mode=1;profile-level-id={profile};sprop-parameter-sets={texts}",
-        f"a=control:{VIDEO}", *sound,
+        f"a=control:{VIDEO}", *((*sound.lines, f"a=control:{SOUND}") if sound else ()),
     )  # fmt: skip
     return "\r\n".join((*lines, "")).encode()
 

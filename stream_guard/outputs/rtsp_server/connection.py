@@ -7,40 +7,30 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from stream_guard.errors import OutputError
-from stream_guard.outputs.branch import Branch, Coded, waking
-from stream_guard.outputs.encoder import CLOCK_HZ, Parameters
+from stream_guard.outputs.branch import Branch, waking
+from stream_guard.outputs.encoder import Parameters
 from stream_guard.outputs.output import Feed
-from stream_guard.outputs.rtp import PAYLOAD_TYPE, Numbering, payloads
 from stream_guard.outputs.rtsp_server.digest import Gate
 from stream_guard.outputs.rtsp_server.message import Refused, Request, read_request, response
+from stream_guard.outputs.rtsp_server.player import Counts, play
 from stream_guard.outputs.rtsp_server.transport import Datagrams, Interleaved, Transport, wish_of
-from stream_guard.outputs.sdp import VIDEO, describe
+from stream_guard.outputs.sdp import SOUND, VIDEO, describe
+from stream_guard.outputs.sound import sound_track
 
 _SESSION_S: Final = 60
 """A viewer by UDP that is not heard of for so long is gone."""
 _IDLE_S: Final = 20.0
 """A connection that plays nothing may be silent for so long."""
 _FIRST_PICTURE_S: Final = 5.0
-_REPORTS_APART_S: Final = 5.0
 _MOST_FAILURES: Final = 5
 _WAITING_BYTES: Final = 1 << 18
 """More than this on its way to a viewer, here or in the kernel: its queue fills and drops to a key frame."""
 
 _Answer = tuple[dict[str, str], bytes]
 """Headers and body."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """What the server tells of itself; one event loop changes it."""
-
-    viewers: int = 0
-    sent: int = 0
-    dropped: int = 0
 
 
 class Connection:
@@ -59,7 +49,7 @@ class Connection:
         self._feeds, self._gate, self._counts, self._most_viewers = feeds, gate, counts, most_viewers
         self._session = secrets.token_hex(8)
         self._feed: Feed | None = None
-        self._transport: Transport | None = None
+        self._transports: dict[str, Transport] = {}
         self._sending: asyncio.Task[None] | None = None
         writer.transport.set_write_buffer_limits(high=_WAITING_BYTES)
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _WAITING_BYTES)
@@ -92,7 +82,7 @@ class Connection:
             await self._write(response(refusal.status, sequence, headers))
             return not refusal.hang_up
         await self._write(answer)
-        return request.method != "TEARDOWN"
+        return True
 
     async def _next_request(self) -> Request | None:
         """Return the next request; wait for ever while it plays, unless sending ends or it falls silent."""
@@ -100,18 +90,20 @@ class Connection:
         try:
             while True:
                 waiting = {reading} | ({self._sending} if self._sending else set())
-                patience_s = _IDLE_S if self._transport is None else _SESSION_S / 4
+                patience_s = _SESSION_S / 4 if self._sending else _SESSION_S if self._transports else _IDLE_S
                 done, _ = await asyncio.wait(waiting, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
                 if reading in done:
                     return reading.result()
-                self._require_alive(bool(done))
+                if done or not self._is_alive():
+                    raise TimeoutError
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
-    def _require_alive(self, sending_ended: bool) -> None:
-        if sending_ended or self._transport is None or self._transport.silent_s() > _SESSION_S:
-            raise TimeoutError
+    def _is_alive(self) -> bool:
+        """Tell whether a viewer that asks for nothing is still heard of."""
+        silent_s = min((t.silent_s() for t in self._transports.values()), default=0.0)
+        return self._sending is not None and silent_s <= _SESSION_S
 
     def _require_admitted(self, request: Request) -> None:
         if request.method == "OPTIONS" or self._gate.admits(
@@ -142,7 +134,9 @@ class Connection:
         feed = self._feed_at(request.path)
         parameters = await self._parameters(feed.branches.get("h264"))
         base = request.uri.rstrip("/") + "/"
-        return {"Content-Base": base, "Content-Type": "application/sdp"}, describe(feed.name, parameters)
+        return {"Content-Base": base, "Content-Type": "application/sdp"}, describe(
+            feed.name, parameters, sound_track(feed.sound())
+        )
 
     def _feed_at(self, path: str) -> Feed:
         feed = self._feeds.get(path)
@@ -168,66 +162,46 @@ class Connection:
         return coded.parameters
 
     async def _setup(self, request: Request) -> _Answer:
-        if self._sending is not None or self._transport is not None:
-            raise Refused(455)
         name, _, track = request.path.rpartition("/")
-        if track != VIDEO:
-            name = request.path  # the only track may be asked for by the name of the whole
+        if track not in (VIDEO, SOUND):
+            name, track = request.path, VIDEO  # the only track may be asked for by the name of the whole
         feed = self._feed_at(name)
+        if self._sending is not None or track in self._transports or self._feed not in (None, feed):
+            raise Refused(455)
         wish = wish_of(request.headers.get("transport", ""))
-        if self._counts.viewers >= self._most_viewers:
+        if not self._transports and self._counts.viewers >= self._most_viewers:
             raise Refused(453)
         transport = Interleaved if wish.interleaved else Datagrams
-        self._feed, self._transport = feed, transport(self._writer, wish)
-        self._counts.viewers += 1
-        return {"Transport": self._transport.header, **self._session_header()}, b""
+        made = transport(self._writer, wish)
+        self._counts.viewers += not self._transports
+        self._feed, self._transports[track] = feed, made
+        return {"Transport": made.header, **self._session_header()}, b""
 
     def _session_header(self) -> dict[str, str]:
         return {"Session": f"{self._session};timeout={_SESSION_S}"}
 
     async def _play(self, request: Request) -> _Answer:
-        if self._feed is None or self._transport is None:
+        if self._feed is None or VIDEO not in self._transports:
             raise Refused(455)
         if self._sending is None:
-            numbering = Numbering(PAYLOAD_TYPE, CLOCK_HZ)
-            sending = self._send(self._feed.branches.get("h264"), self._transport, numbering)
-            self._sending = asyncio.ensure_future(sending)
+            playing = play(self._feed, self._transports, self._counts)
+            self._sending = asyncio.ensure_future(playing)
         return {"Range": "npt=now-", **self._session_header()}, b""
 
     async def _pause(self, _: Request) -> _Answer:
-        if self._transport is None:
+        if not self._transports:
             raise Refused(455)
         await self._stop_sending()
         return self._session_header(), b""
 
     async def _get_parameter(self, _: Request) -> _Answer:
-        return (self._session_header() if self._transport else {}), b""
+        return (self._session_header() if self._transports else {}), b""
 
     async def _teardown(self, _: Request) -> _Answer:
-        await self._stop_sending()
+        await self._end_session()  # the connection stays: GStreamer may still ask for a pause
         return {}, b""
 
-    # -- sending --------------------------------------------------------------------------------------
-
-    async def _send(self, branch: Branch, transport: Transport, numbering: Numbering) -> None:
-        arrived = asyncio.Event()
-        reported_s, lost = float("-inf"), 0
-        with branch.subscribe(wake=waking(asyncio.get_running_loop(), arrived)) as packets:
-            while not packets.closed:
-                await arrived.wait()
-                arrived.clear()
-                while (coded := packets.take(0)) is not None:
-                    await self._deliver(coded, transport, numbering)
-                    if coded.shown_s - reported_s >= _REPORTS_APART_S:
-                        await transport.report(numbering.report(coded.shown_s))
-                        reported_s = coded.shown_s
-                    self._counts.dropped += packets.dropped - lost
-                    lost = packets.dropped
-
-    async def _deliver(self, coded: Coded, transport: Transport, numbering: Numbering) -> None:
-        parts = payloads(coded.packet)
-        await transport.send(numbering.packets(parts, coded.packet.pts or 0))
-        self._counts.sent += 1
+    # -- the end --------------------------------------------------------------------------------------
 
     async def _write(self, data: bytes) -> None:
         self._writer.write(data)
@@ -241,12 +215,16 @@ class Connection:
             with suppress(asyncio.CancelledError, OSError, TimeoutError, OutputError):
                 await sending
 
-    async def _release(self) -> None:
+    async def _end_session(self) -> None:
         await self._stop_sending()
-        if self._transport is not None:
-            self._counts.viewers -= 1
-            self._transport.close()
-            self._transport = None
+        self._counts.viewers -= bool(self._transports)
+        for transport in self._transports.values():
+            transport.close()
+        self._transports.clear()
+        self._feed = None
+
+    async def _release(self) -> None:
+        await self._end_session()
         self._writer.transport.abort() if self._lagging() else self._writer.close()
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(1):

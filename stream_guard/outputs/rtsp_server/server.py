@@ -11,9 +11,10 @@ from typing import Final
 
 from stream_guard.errors import OutputError
 from stream_guard.outputs.output import Feed, OutputStatus
-from stream_guard.outputs.rtsp_server.connection import Connection, Counts
+from stream_guard.outputs.rtsp_server.connection import Connection
 from stream_guard.outputs.rtsp_server.digest import Credentials, Gate
 from stream_guard.outputs.rtsp_server.message import MOST_HEADER_BYTES, response
+from stream_guard.outputs.rtsp_server.player import Counts
 
 _SPARE_CONNECTIONS: Final = 16
 """Beyond the viewers: those who only ask."""
