@@ -251,12 +251,19 @@ def takers(source: str) -> list[int]:
     """Return the lines that take pictures: from a hub, a branch, or as JPEGs."""
     names = {"tap", "subscribe", "jpegs", "parts", "snapshot"}
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    return [call.lineno for call in calls if _called(call) in names]
+    return [call.lineno for call in calls if _called(call) in names and not _takes_sound_only(call)]
 
 
 def _called(call: ast.Call) -> str:
     function = call.func
     return str(getattr(function, "attr", None) or getattr(function, "id", ""))
+
+
+def _takes_sound_only(call: ast.Call) -> bool:
+    return any(
+        word.arg == "pictures" and isinstance(word.value, ast.Constant) and word.value.value is False
+        for word in call.keywords
+    )
 
 
 def _needing_a_walk() -> set[str]:
