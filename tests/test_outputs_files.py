@@ -19,7 +19,9 @@ import pytest
 
 from stream_guard.errors import OutputError
 from stream_guard.outputs.branch import Branches, LiveEncoding
+from stream_guard.outputs.encoder import Encoder
 from stream_guard.outputs.hls import Hls, hls
+from stream_guard.outputs.muxer import Muxer
 from stream_guard.outputs.output import Feed
 from stream_guard.outputs.record import Recording, record
 from stream_guard.outputs.sessions import Sessions
@@ -116,10 +118,26 @@ def test_another_size_begins_another_segment(tmp_path: Path) -> None:
     assert sizes == [{(240, 320, 3)}, {(120, 160, 3)}]
 
 
+@pytest.mark.parametrize("movflags", ["hybrid_fragmented+frag_keyframe", "empty_moov+frag_keyframe"])
+def test_a_slow_camera_is_written_in_one_piece(movflags: str, tmp_path: Path) -> None:
+    feeder, encoder, file = Feeder(), Encoder("h264", FAST_KEYS), tmp_path / "x.mp4"
+    coded = [one for i in range(90) for one in encoder.encode(feeder.aired(i, 100 + i / 10))]
+    sets = {bytes(one.packet)[:60].split(b"\0\0\0\1")[1] for one in coded[1:] if one.key}
+    assert len(sets) == 2  # the encoder has learnt the camera's rate
+    muxer = Muxer(str(file), "x", {"movflags": movflags}, coded[0])
+    for one in coded:
+        muxer.write(one)
+    muxer.close()
+    found = pictures(file)
+    assert len(found) == 90
+    assert not any(map(shows_code, found))
+
+
 CHILD = """
 import sys, time
 from pathlib import Path
 from stream_guard.outputs.branch import Branches, LiveEncoding
+from stream_guard.outputs.muxer import Muxer
 from stream_guard.outputs.output import Feed
 from stream_guard.outputs.record import Recording, record
 from tests.stations import Feeder
@@ -206,13 +224,13 @@ def test_hls_can_be_played_and_stays_small(tmp_path: Path) -> None:
         assert until(lambda: playlist.exists() and "#EXTINF" in playlist.read_text())
         with av.open(str(playlist)) as container:  # while it is live
             early: list[Any] = [f.to_ndarray(format="rgb24") for f in islice(container.decode(video=0), 5)]
-        assert until(lambda: output.status().sent > 150, 15)
+        assert until(lambda: output.status().sent > 100, 15)
         assert len(list(tmp_path.iterdir())) <= 1 + 1 + 3 + 3
     text = playlist.read_text()
     assert text.endswith("#EXT-X-ENDLIST\n")
     assert int(text.split("#EXT-X-MEDIA-SEQUENCE:")[1].split()[0]) > 1_700_000_000
     found = pictures(playlist)
-    assert 20 <= len(found) <= 90
+    assert 20 <= len(found) <= 80
     assert not any(map(shows_code, (*early, *found)))
     assert list(tmp_path.glob("*.part")) == []
 

@@ -9,19 +9,23 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from stream_guard.errors import OutputError
 from stream_guard.outputs.branch import Branches
 from stream_guard.outputs.output import Feed
 from stream_guard.outputs.rtp import payloads, units
 from stream_guard.outputs.rtsp_server import Credentials, RtspServer, RtspServing
+from stream_guard.outputs.rtsp_server.message import Refused, parsed
+from stream_guard.outputs.rtsp_server.transport import wish_of
 from tests.stations import RGB, Feeder, shows_code, until
 from tests.streams import new_threads
 from tests.test_outputs_files import sound_of
@@ -259,6 +263,17 @@ def test_nonsense_gets_an_answer_and_harms_nobody(sent: bytes, status: str) -> N
             assert "\x00" not in answer
         with Talker(server.port) as talker:
             assert talker.status("DESCRIBE") == 200
+
+
+@given(st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)), st.text(max_size=80))
+@example(b"OPTIONS * RTSP/1.0\r\n: x", "RTP/AVP;;=;client_port=")
+@example(b"OPTIONS * RTSP/1.0\r\nCSeq: 1", "RTP/AVP;client_port=\u0661\u0662\u0663\u0664-\u0665")
+def test_whatever_is_sent_is_understood_or_refused(head: bytes, transport: str) -> None:
+    with suppress(Refused):
+        assert parsed(head).path is not None
+    with suppress(Refused):
+        wish = wish_of(transport)
+        assert 0 <= wish.first < wish.second <= 65_535
 
 
 def test_there_is_a_limit_on_viewers_and_on_connections() -> None:

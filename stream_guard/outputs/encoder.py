@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from statistics import median
@@ -32,7 +32,10 @@ _RATES: Final = (1, 2, 5, 10, 15, 20, 25, 30, 50, 60)
 _MEASURED: Final = 40
 """Frames from whose distances the rate is taken."""
 _OFF: Final = 1.4
-"""A rate further off than this factor makes x264, which counts frames, miss its bit rate."""
+"""A rate further off than this factor makes x264, which counts frames, miss its bit rate.
+
+It is then opened anew, but that is no new generation: what it says of the stream differs in the rate alone.
+"""
 _FOREVER: Final = "100000"
 _EARLY: Final = 0.9
 """Share of the time between two JPEGs: a frame that comes a little early is taken, not the next one."""
@@ -162,8 +165,8 @@ class Encoder:
         if self._codec == "h264":  # or x264 does not say what its parameters are before the first packet
             context.flags |= av.codec.context.Flags.global_header
         context.open()
+        self.generation += self._plan is None or plan != replace(self._plan, rate=plan.rate)
         self._context, self._plan = context, plan
-        self.generation += 1
         extradata = bytes(context.extradata or b"")
         self._parameters = Parameters(self._codec, plan.width, plan.height, extradata)
 

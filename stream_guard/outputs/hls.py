@@ -21,7 +21,7 @@ from stream_guard.outputs.sessions import Run, Sessions
 from stream_guard.sinks.publish import translated
 
 _POLL_S: Final = 0.5
-_SOUNDS: Final = 512
+_PICTURES, _SOUNDS = 300, 512
 _MOVFLAGS: Final = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 _GRACE: Final = 3
 """Segments that stay on the disk after the playlist has dropped them, for those who are late."""
@@ -47,7 +47,7 @@ def _write(feed: Feed, wanted: Hls, run: Run) -> None:
     playlist = Playlist(wanted, stem_of(feed.name))
     playlist.clear()
     with (
-        feed.branches.get("h264").subscribe() as packets,
+        feed.branches.get("h264").subscribe(_PICTURES) as packets,
         feed.hub.tap(capacity=_SOUNDS, sound=True, pictures=False) as sound,
     ):
         fragments: Fragments | None = None

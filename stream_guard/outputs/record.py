@@ -20,7 +20,8 @@ from stream_guard.outputs.sessions import Run, Sessions
 from stream_guard.sinks.publish import translated, usual_mode
 
 _POLL_S: Final = 0.5
-_SOUNDS: Final = 512
+_PICTURES, _SOUNDS = 300, 512
+"""That may wait for a slow disk: ten seconds."""
 # a fragment for each key frame while it grows, an index in the end
 _MOVFLAGS: Final = {"movflags": "hybrid_fragmented+frag_keyframe", "flush_packets": "1"}
 
@@ -63,7 +64,7 @@ def _record(feed: Feed, recording: Recording, run: Run) -> None:
     shelf = Shelf(recording, stem_of(feed.name))
     shelf.recover()
     with (
-        feed.branches.get("h264").subscribe() as packets,
+        feed.branches.get("h264").subscribe(_PICTURES) as packets,
         feed.hub.tap(capacity=_SOUNDS, sound=True, pictures=False) as sound,
     ):
         segment: Segment | None = None
