@@ -304,18 +304,22 @@ def test_a_viewer_that_reads_nothing_is_put_out_and_slows_nobody(monkeypatch: py
         assert feeder.slowest_s < 0.2
 
 
-def test_stopping_leaves_no_thread_and_no_socket_behind() -> None:
+def test_stopping_leaves_no_thread_and_no_socket_behind(caplog: pytest.LogCaptureFixture) -> None:
     with Feeder() as feeder:
         before = set(threading.enumerate())
         open_before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(3):
-            with serving(feeder) as server, Talker(server.port) as one, Talker(server.port) as other:
+            with serving(feeder) as server:
+                one, other, idle = (Talker(server.port) for _ in range(3))
                 assert one.status("SETUP", Transport="RTP/AVP;unicast;client_port=50000-50001") == 200
                 assert other.status("SETUP", Transport="RTP/AVP/TCP;unicast;interleaved=0-1") == 200
                 assert (one.status("PLAY"), other.status("PLAY")) == (200, 200)
                 assert until(lambda: server.status().sent > 4)
+            for talker in (one, other, idle):
+                talker.socket.close()
         assert new_threads(before) == set()
         assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+    assert caplog.records == []
 
 
 def test_pictures_are_packed_as_rfc_6184_has_it() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -113,7 +114,8 @@ class RtspServer:
         assert task is not None  # noqa: S101 - asyncio runs this in a task
         self._connections.add(task)
         try:
-            await connection.serve()
+            with suppress(asyncio.CancelledError):  # asyncio takes a callback's being cancelled for a failure
+                await connection.serve()
         finally:
             self._connections.discard(task)
 
