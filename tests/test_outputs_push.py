@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from stream_guard.errors import OutputError
 from stream_guard.outputs import rtsp_publisher
@@ -180,12 +187,18 @@ def _silent(_: socket.socket) -> None: ...
 
 def consents_then_freezes(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    _consent(connection)
+
+
+def _consent(connection: socket.socket) -> None:
+    """Say yes to ANNOUNCE, SETUP and RECORD."""
     for number in (1, 2, 3):
         head = b""
         while b"\r\n\r\n" not in head:
             head += connection.recv(1)
-        length = re.search(rb"Content-Length: (\d+)", head)
-        connection.recv(int(length[1]), socket.MSG_WAITALL) if length else None
+        left = int(found[1]) if (found := re.search(rb"Content-Length: (\d+)", head)) else 0
+        while left:
+            left -= len(connection.recv(left))
         connection.sendall(b"RTSP/1.0 200 OK\r\nCSeq: %d\r\nSession: 1\r\n\r\n" % number)
 
 
@@ -246,6 +259,53 @@ def _stands_still(output: Sessions) -> bool:
     sent = output.status().sent
     time.sleep(0.3)
     return output.status().sent == sent
+
+
+def _certified(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """Return a server's side of TLS as "localhost", and the file with its certificate."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1))
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    certificate = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    file = folder / "certificate.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context, file
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_secure_server_is_trusted_by_its_certificate(
+    trusted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, file = _certified(tmp_path)
+    got: list[int] = []
+
+    def records(connection: socket.socket) -> None:
+        with (
+            suppress(ssl.SSLError, ConnectionError),
+            context.wrap_socket(connection, server_side=True) as tls,
+        ):
+            _consent(tls)
+            while data := tls.recv(65_536):
+                got.append(len(data))
+
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with (
+        rude(records) as port,
+        Feeder() as feeder,
+        pushing(feeder, f"rtsps://localhost:{port}/cam1") as output,
+    ):
+        if trusted:
+            assert until(lambda: sum(got) > 20_000), output.status()
+        else:
+            assert until(lambda: output.status().reason is not None)
+            assert "no secure connection" in (output.status().reason or "")
+            assert not got
 
 
 @pytest.mark.parametrize("url", ["http://x/y", "rtsp:///cam", "rtsp://x:99999/cam", "cam", "rtsp://[x/cam"])

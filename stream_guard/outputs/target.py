@@ -15,7 +15,7 @@ _SCHEMES: Final = ("rtsp", "rtsps", "whip+http", "whip+https")
 class Target:
     """A server that takes streams; as text it is its scheme, host and path alone."""
 
-    url: str
+    url: str = field(repr=False)
     user: str = ""
     password: str | None = field(default=None, repr=False)
     """For WHIP the bearer token."""
