@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from stream_guard.errors import SettingsError
 from stream_guard.model.polygon import checked_zone
+from stream_guard.settings_web import Web
 
 PREFIX: Final = "STREAM_GUARD_"
 CONFIG_VARIABLE: Final = "STREAM_GUARD_CONFIG"
@@ -215,6 +216,7 @@ class Settings(_Section):
     output: Output = Output()
     limits: Limits = Limits()
     outputs: Outputs = Outputs()
+    web: Web = Web()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def plain(value: object) -> str:
         return "yes" if value else "no"
     if value is None:
         return "none"
-    return (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
+    return (",".join(map(str, value)) if isinstance(value, tuple) else str(value)) or "none"
 
 
 def _option(setting: st.Setting) -> Callable[[_Function], _Function]:

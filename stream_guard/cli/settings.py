@@ -13,7 +13,7 @@ from stream_guard.cli.options import effective, setting_options
 
 
 @click.command(short_help="Show the effective settings and where each one came from.")
-@setting_options("detect", "track", "zones", "redact", "output", "limits", "outputs")
+@setting_options("detect", "track", "zones", "redact", "output", "limits", "outputs", "web")
 def settings(config: Path | None, **given: Any) -> None:
     """Show the effective settings and where each one came from.
 
