@@ -152,10 +152,12 @@ WALKS: dict[str, Through] = {
 WALKED_ELSEWHERE = {
     "outputs/mjpeg.py": "test_outputs_screens.py",
     "outputs/whip_push.py": "test_outputs_whip.py",
+    "web/app.py": "test_web_figures.py",
+    "web/whep.py": "test_web_whep.py",
 }
 """Modules that hand pictures on but do not run by themselves, and the tests that look for the code there."""
-NO_WAY_OUT = {"outputs/branch.py"}
-"""Takes pictures to code them, for the others."""
+NO_WAY_OUT = {"outputs/branch.py", "web/figures.py"}
+"""Take pictures to code them for the others, and to measure their age."""
 
 each = pytest.mark.parametrize(
     "way", [pytest.param(w, marks=needs_server) if w == "push" else w for w in WALKS]
