@@ -17,7 +17,8 @@ def table() -> str:
     rows = ["| setting | option | default | meaning |", "|---|---|---|---|"]
     for setting in catalogue().values():
         default = plain(setting.info.default)
-        rows.append(f"| `{setting.path}` | `{setting.option}` | `{default}` | {setting.info.description} |")
+        option = "file or variable only" if setting.is_secret else f"`{setting.option}`"
+        rows.append(f"| `{setting.path}` | {option} | `{default}` | {setting.info.description} |")
     return "\n".join(rows)
 
 

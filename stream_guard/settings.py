@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from stream_guard.errors import SettingsError
 from stream_guard.model.polygon import checked_zone
+from stream_guard.settings_web import Web
 
 PREFIX: Final = "STREAM_GUARD_"
 CONFIG_VARIABLE: Final = "STREAM_GUARD_CONFIG"
@@ -167,6 +168,44 @@ class Limits(_Section):
     )
 
 
+class Outputs(_Section):
+    """How live pictures go out."""
+
+    bitrate_kbps: int = Field(
+        default=2500,
+        ge=50,
+        le=200_000,
+        description="Kilobits per second of live video at 1280x720; other sizes in proportion.",
+    )
+    key_interval_s: float = Field(
+        default=2.0, ge=0.2, le=60, description="Seconds between key frames; one more for every newcomer."
+    )
+    jpeg_fps: float = Field(
+        default=12.5, ge=0.1, le=60, description="Most pictures per second for Motion JPEG."
+    )
+    rtsp_user: str = Field(default="", description="User of the built-in RTSP server.")
+    rtsp_password: SecretStr | None = Field(
+        default=None,
+        description="Password of the built-in RTSP server; needed if other machines can reach it.",
+    )
+    rtsp_viewers: int = Field(default=50, ge=1, le=1000, description="Most viewers of the RTSP server.")
+    push_user: str = Field(default="", description="User at the server that a live stream is pushed to.")
+    push_password: SecretStr | None = Field(
+        default=None, description="Password, or for WHIP the bearer token, at that server."
+    )
+    hls_segment_s: float = Field(default=2.0, ge=0.5, le=60, description="Seconds in an HLS segment.")
+    hls_segments: int = Field(default=6, ge=2, le=10_000, description="Segments in the HLS playlist.")
+    record_minutes: float = Field(default=10.0, ge=0.1, le=1440, description="Minutes in a recorded file.")
+    record_days: float | None = Field(
+        default=None, gt=0, description="Recordings older than so many days are deleted."
+    )
+    record_gb: float | None = Field(
+        default=None,
+        gt=0,
+        description="The oldest recordings of a camera go beyond so many gigabytes.",
+    )
+
+
 class Settings(_Section):
     """Every setting of a run."""
 
@@ -176,6 +215,8 @@ class Settings(_Section):
     redact: Redact = Redact()
     output: Output = Output()
     limits: Limits = Limits()
+    outputs: Outputs = Outputs()
+    web: Web = Web()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +239,11 @@ class Setting:
     def takes_zones(self) -> bool:
         """Its option is given once for each zone."""
         return Zone in get_args(self.info.annotation)
+
+    @property
+    def is_secret(self) -> bool:
+        """It is given by file or variable only, and never shown."""
+        return SecretStr in get_args(self.info.annotation)
 
     @property
     def variable(self) -> str:
@@ -312,6 +358,11 @@ def from_options(options: Mapping[str, Any]) -> dict[str, Given]:
     for name, value in options.items():
         if name not in by_name:
             raise SettingsError(f"unknown setting {name}{_nearest(name, by_name)}")
+        if by_name[name].is_secret:
+            raise SettingsError(
+                f"{name} is no option, for all can read a command line; "
+                f"put it into the settings file or into {by_name[name].variable}"
+            )
         given[by_name[name].path] = Given(value, f"option {by_name[name].option}")
     return given
 
@@ -358,4 +409,5 @@ def _sentence(error: ValidationError, given: Mapping[str, Given]) -> str:
         choices = first["ctx"]["expected"].replace("'", "")
         near = did_you_mean(str(wrong.value), choices.replace(" or ", ", ").split(", "))
         reason = f"should be {choices}" + (f"; did you mean {near}?" if near else "")
-    return f"{path} is {wrong.value!r} in {wrong.origin}, but {reason}"
+    shown = "not valid" if catalogue()[path].is_secret else repr(wrong.value)
+    return f"{path} is {shown} in {wrong.origin}, but {reason}"

@@ -5,10 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from scripts.settings_table import BEGIN, README, placed
 from stream_guard import settings as st
+from stream_guard.cli.settings import settings as settings_command
 from stream_guard.errors import SettingsError
+from stream_guard.outputs import chosen as output
+from stream_guard.outputs.branch import LiveEncoding
+from stream_guard.outputs.hls import Hls
+from stream_guard.outputs.record import Recording
+from stream_guard.outputs.rtsp_server import Credentials
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -97,6 +104,25 @@ def test_lists_and_switches_can_be_given_as_text() -> None:
     assert found.redact.draw_boxes is True
 
 
+def test_the_settings_of_outputs_reach_them(tmp_path: Path) -> None:
+    given = {
+        "rtsp_password": "a",
+        "push_password": "b",
+        "push_user": "me",
+        "record_minutes": 2,
+        "record_gb": 5,
+    }
+    chosen = st.Outputs.model_validate(given)
+    assert output.serving(chosen, "::1", 0).credentials == Credentials("", "a")
+    assert output.serving(st.Outputs(), "::1", 0).credentials is None
+    target = output.target(chosen, "rtsp://host/cam")
+    assert (target.url, target.user, target.password) == ("rtsp://host/cam", "me", "b")
+    target = output.target(chosen, "rtsp://you:c@host/cam")
+    assert (target.url, target.user, target.password) == ("rtsp://host/cam", "you", "c")
+    assert output.recording(chosen, tmp_path) == Recording(tmp_path, 120, None, 5)
+    assert (output.encoding(chosen), output.hls(chosen, tmp_path)) == (LiveEncoding(), Hls(tmp_path))
+
+
 def test_names_are_unique_and_described() -> None:
     known = st.catalogue()
     assert len({s.name for s in known.values()}) == len(known)
@@ -107,6 +133,28 @@ def test_settings_made_in_code_survive_an_override() -> None:
     mine = st.Settings(track=st.Track(hold_s=3))
     found = st.merge(st.from_values(mine) | st.from_options({"style": "solid"})).settings
     assert (found.track.hold_s, found.redact.style) == (3, "solid")
+
+
+def test_a_secret_is_never_shown(tmp_path: Path) -> None:
+    environ = {"STREAM_GUARD_OUTPUTS_RTSP_PASSWORD": "Canary-7716"}
+    found = st.effective(environ=environ)
+    password = found.settings.outputs.rtsp_password
+    assert password is not None
+    assert password.get_secret_value() == "Canary-7716"
+    assert "Canary-7716" not in repr(found) + found.settings.model_dump_json()
+    shown = CliRunner().invoke(settings_command, [], env=environ)
+    assert shown.exit_code == 0
+    assert "# rtsp_password = (secret)" in shown.output
+    assert "Canary" not in shown.output
+    with pytest.raises(SettingsError, match=r"outputs\.push_password is not valid in file") as caught:
+        st.effective(_file(tmp_path, "[outputs]\npush_password = 7716\n"), {})
+    assert "7716" not in str(caught.value)
+
+
+def test_a_secret_is_no_option() -> None:
+    assert CliRunner().invoke(settings_command, ["--rtsp-password", "x"]).exit_code == 2
+    with pytest.raises(SettingsError, match="STREAM_GUARD_OUTPUTS_RTSP_PASSWORD"):
+        st.from_options({"rtsp_password": "x"})
 
 
 @pytest.mark.skipif(not README.exists(), reason="no README in this tree")

@@ -15,7 +15,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def setting_options(*sections: str) -> Callable[[_Function], _Function]:
     """Add --config and one option for each setting of the sections to a command."""
-    wanted = [s for s in st.catalogue().values() if s.path.partition(".")[0] in sections]
+    known = st.catalogue().values()
+    wanted = [s for s in known if s.path.partition(".")[0] in sections and not s.is_secret]
 
     def add(function: _Function) -> _Function:
         for setting in reversed(wanted):
@@ -40,7 +41,9 @@ def plain(value: object) -> str:
     """Return a setting's value as a person would type it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
+    if value is None:
+        return "none"
+    return (",".join(map(str, value)) if isinstance(value, tuple) else str(value)) or "none"
 
 
 def _option(setting: st.Setting) -> Callable[[_Function], _Function]:
@@ -62,7 +65,7 @@ def _option(setting: st.Setting) -> Callable[[_Function], _Function]:
 
 def _metavar(setting: st.Setting) -> str:
     kind = setting.info.annotation
-    if kind in (int, float):
+    if kind in (int, float) or float in get_args(kind):
         return "NUMBER"
     if setting.takes_zones:
         return "'X,Y X,Y X,Y...'"

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import SecretStr
 
 from stream_guard.cli.options import effective, setting_options
 
 
 @click.command(short_help="Show the effective settings and where each one came from.")
-@setting_options("detect", "track", "zones", "redact", "output", "limits")
+@setting_options("detect", "track", "zones", "redact", "output", "limits", "outputs", "web")
 def settings(config: Path | None, **given: Any) -> None:
     """Show the effective settings and where each one came from.
 
@@ -24,9 +25,16 @@ def settings(config: Path | None, **given: Any) -> None:
     for section, values in found.settings.model_dump().items():
         click.echo(f"[{section}]")
         for name, value in values.items():
-            shown = f"{name} = {_toml(value)}"
+            shown = _line(name, value)
             click.echo(f"{shown:<40} # {found.origins[f'{section}.{name}']}")
         click.echo()
+
+
+def _line(name: str, value: object) -> str:
+    """Return a line of a settings file; what is not set, or secret, is a comment in it."""
+    if value is None:
+        return f"# {name} ="
+    return f"# {name} = (secret)" if isinstance(value, SecretStr) else f"{name} = {_toml(value)}"
 
 
 def _toml(value: object) -> str:

@@ -14,11 +14,11 @@ from stream_guard.model.redacted import RedactedFrame
 class Tap:
     """What one output gets of a hub, newest wins; a context manager that lets go of the hub."""
 
-    def __init__(self, hub: Hub, capacity: int, sound: bool) -> None:
+    def __init__(self, hub: Hub, capacity: int, sound: bool, pictures: bool = True) -> None:
         self._hub = hub
         self._waiting: deque[Aired] = deque()
         self._capacity = capacity
-        self._sound = sound
+        self._sound, self._pictures = sound, pictures
         self._changed = threading.Condition()
         self._closed = False
         self.dropped = 0
@@ -32,6 +32,11 @@ class Tap:
     ) -> None:
         self.close()
 
+    @property
+    def closed(self) -> bool:
+        """Nothing comes any more."""
+        return self._closed
+
     def close(self) -> None:
         """End the iteration, in whatever thread it waits."""
         self._hub.forget(self)
@@ -42,7 +47,7 @@ class Tap:
 
     def offer(self, aired: Aired) -> None:
         """Take an item from the hub; where the output is behind, the oldest one goes."""
-        if not self._sound and not isinstance(aired.item, RedactedFrame):
+        if not (self._pictures if isinstance(aired.item, RedactedFrame) else self._sound):
             return
         with self._changed:
             if self._closed:
@@ -80,9 +85,9 @@ class Hub:
         for tap in taps:
             tap.offer(aired)
 
-    def tap(self, *, capacity: int = 2, sound: bool = False) -> Tap:
+    def tap(self, *, capacity: int = 2, sound: bool = False, pictures: bool = True) -> Tap:
         """Return a new tap; a closed hub's is closed already."""
-        tap = Tap(self, capacity, sound)
+        tap = Tap(self, capacity, sound, pictures)
         with self._lock:
             closed = self._closed
             if not closed:

@@ -31,8 +31,13 @@ class Track(Protocol):
     def flush(self) -> list[Any]: ...
 
 
-def add_track(container: OutputContainer, template: Any, number: int, notes: list[str]) -> Track | None:
-    """Add a sound track like the source's to the container; None (with a note) if it cannot be had at all."""
+def add_track(
+    container: OutputContainer, template: Any, number: int, notes: list[str], *, shared: bool = False
+) -> Track | None:
+    """Add a sound track like the source's to the container; None (with a note) if it cannot be had at all.
+
+    Where others may decode the same source's sound, `shared`, the track has a decoder of its own.
+    """
     codec = template.codec_context.name
     if _copies(container.format.name, template):
         stream = container.add_stream_from_template(template)
@@ -48,7 +53,15 @@ def add_track(container: OutputContainer, template: Any, number: int, notes: lis
     stream = container.add_stream(encoder, rate=rate, layout=layout)
     _tag(stream, template)
     notes.append(f"audio track {number}: {codec} converted to {encoder.removeprefix('lib').upper()}")
-    return _Recoded(stream, context)
+    return _Recoded(stream, _decoder_like(context) if shared else context)
+
+
+def _decoder_like(context: Any) -> AudioCodecContext:
+    decoder: Any = av.CodecContext.create(context.name, "r")
+    decoder.sample_rate, decoder.layout = context.sample_rate, context.layout
+    if context.extradata:
+        decoder.extradata = context.extradata
+    return decoder  # type: ignore[no-any-return]
 
 
 def _copies(container_format: str, template: Any) -> bool:

@@ -61,7 +61,7 @@ class Draft:
         try:
             self._require_free()
             with translated(self._target):
-                os.fchmod(self._lock, 0o666 & ~_umask())
+                os.fchmod(self._lock, usual_mode())
                 os.fsync(self._lock)
                 self.path.replace(self._target)
                 _sync_folder(self._target.parent)
@@ -122,10 +122,11 @@ def _remove_if_abandoned(path: Path) -> None:
             os.close(handle)
 
 
-def _umask() -> int:
+def usual_mode() -> int:
+    """Return the permissions that the user gives to new files."""
     mask = os.umask(0o077)  # there is no way to read it without setting it
     os.umask(mask)
-    return mask
+    return 0o666 & ~mask
 
 
 def _sync_folder(folder: Path) -> None:

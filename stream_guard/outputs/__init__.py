@@ -1,0 +1,1 @@
+"""Ways out for redacted live frames; each one has its own thread, and a frozen peer slows no other."""

@@ -1,0 +1,223 @@
+"""Stations for the web server, the server itself, and a WebRTC client that is no browser."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import httpx
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from av.video.frame import VideoFrame
+
+from stream_guard import parts
+from stream_guard.detect.presets import PRESETS, Detectors
+from stream_guard.flow.anonymize import anonymize
+from stream_guard.live.hub import Hub
+from stream_guard.model.frame import Frame, Stamp
+from stream_guard.model.geometry import Orientation
+from stream_guard.model.live import Aired, State, Status
+from stream_guard.model.redacted import RedactedFrame
+from stream_guard.outputs.branch import Branches, LiveEncoding
+from stream_guard.settings import Settings
+from stream_guard.settings_web import Web
+from stream_guard.sources.planes import PlaneEye, Shrinker, picture_of
+from stream_guard.track.smoother import FixedLagSmoother, Tracking
+from stream_guard.web import peer
+from stream_guard.web.app import create_app
+from stream_guard.web.channel import Channel
+from stream_guard.web.server import WebServer
+from tests.stations import Feeder
+
+SDP = {"Content-Type": "application/sdp"}
+WALK = Path(__file__).parents[1] / "samples" / "walk.mp4"
+
+
+class FedStation:
+    """A station whose frames come from a feeder, each with the planted code covered."""
+
+    def __init__(self, feeder: Feeder, name: str = "cam", **said: Any) -> None:
+        self.name, self.hub = name, feeder.hub
+        self._feeder = feeder
+        self.said = Status(
+            name, State.LIVE, width=feeder.width, height=feeder.height, fps=30, faces=1, age_s=0.0
+        )
+        self.say(**said)
+
+    def say(self, **said: Any) -> None:
+        """Let the status tell something else from now on."""
+        self.said = replace(self.said, **said)
+
+    def status(self) -> Status:
+        frames = self._feeder.published if self.said.state is not State.STARTING else 0
+        return replace(self.said, frames_out=frames)
+
+
+class RedactingStation:
+    """What is handed in, redacted by the real detector, tracker and painter; a station with no card."""
+
+    def __init__(self, name: str = "cam", lag: int = 3) -> None:
+        self.name, self.hub, self.hung_up = name, Hub(), 0
+        self._lag = lag
+        self._handed: queue.Queue[tuple[VideoFrame, float] | None] = queue.Queue(4)
+        self._taken_s: dict[int, float] = {}
+        self._said = Status(name, State.STARTING, lag_frames=lag)
+        self._shown_s = float("-inf")
+        self._thread = threading.Thread(target=self._run, name="station", daemon=True)
+
+    def __enter__(self) -> RedactingStation:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._handed.put(None)
+        self._thread.join()
+        self.hub.close()
+
+    def hand(self, frame: VideoFrame) -> None:
+        with suppress(queue.Full):
+            self._handed.put_nowait((frame, time.monotonic()))
+
+    def hang_up(self) -> None:
+        self.hung_up += 1
+
+    def status(self) -> Status:
+        age_s = time.monotonic() - self._shown_s
+        return replace(self._said, age_s=age_s if self._said.frames_out else None)
+
+    def _run(self) -> None:
+        settings = Settings()
+        redactor = parts.redactor(settings, parts.style(settings.redact), parts.zones_in_force(settings))
+        detectors = Detectors(("yunet",))
+        try:
+            observer = detectors.observer(PRESETS["fast"])
+            tracker = FixedLagSmoother(self._lag, Tracking(hold_s=1.0))
+            for item in anonymize(self._frames(), observer, tracker, redactor):
+                assert isinstance(item, RedactedFrame)
+                self._show(item)
+        finally:
+            detectors.close()
+
+    def _frames(self) -> Iterator[Frame]:
+        shrinker, index, epoch, size = Shrinker("camera"), 0, 0, None
+        while (handed := self._handed.get()) is not None:
+            frame, taken_s = handed
+            frame.make_writable()
+            epoch += size not in (None, (frame.width, frame.height))
+            size = frame.width, frame.height
+            stamp = Stamp(epoch, index, taken_s)
+            self._taken_s[index] = taken_s
+            upright = Orientation()
+            yield Frame(stamp, picture_of(frame, upright), PlaneEye(frame, upright, None, shrinker))
+            index += 1
+
+    def _show(self, item: RedactedFrame) -> None:
+        self._shown_s = time.monotonic()
+        taken_s = self._taken_s.pop(item.stamp.index)
+        self._said = replace(
+            self._said, state=State.LIVE, width=item.picture.width, height=item.picture.height, fps=25.0,
+            frames_out=self._said.frames_out + 1, faces=len(item.cover.regions),
+            latency_s=(*self._said.latency_s[-50:], self._shown_s - taken_s),
+        )  # fmt: skip
+        self.hub.publish(Aired(item, self._shown_s, taken_s))
+
+
+@contextmanager
+def playing(station: RedactingStation, path: Path = WALK) -> Iterator[None]:
+    """Hand a file's frames to a station at their own pace, again and again."""
+    over = threading.Event()
+
+    def play() -> None:
+        while not over.is_set():
+            with av.open(str(path)) as container:
+                start_s = time.monotonic()
+                for frame in container.decode(video=0):
+                    if over.wait(max(0.0, start_s + float(frame.time or 0) - time.monotonic())):
+                        return
+                    station.hand(frame)
+
+    thread = threading.Thread(target=play, name="camera", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def serving(
+    web: Web | None = None, coding: LiveEncoding | None = None, **stations: Any
+) -> Iterator[WebServer]:
+    """Serve stations by name; one that can be handed frames takes WHIP."""
+    chosen = web or Web(port=0)
+    channels = {
+        name: Channel(station, Branches(station.hub, coding), station if hasattr(station, "hand") else None)
+        for name, station in stations.items()
+    }
+    try:
+        with WebServer(create_app(channels, chosen), chosen) as server:
+            yield server
+    finally:
+        for channel in channels.values():
+            channel.branches.close()
+
+
+async def offering(codec: str | None = None, direction: str = "recvonly") -> RTCPeerConnection:
+    """Return a connection with an offer, all candidates in it."""
+    connection = peer.new_connection()
+    transceiver = connection.addTransceiver("video", direction=direction)
+    if codec is not None:
+        peer.prefer(transceiver, codec)
+    await peer.gather(connection, loopback=True)
+    await connection.setLocalDescription(await connection.createOffer())
+    return connection
+
+
+async def offer(codec: str | None = None, direction: str = "recvonly") -> str:
+    """Return an offer that nobody stands behind."""
+    connection = await offering(codec, direction)
+    text: str = connection.localDescription.sdp
+    await connection.close()
+    return text
+
+
+@asynccontextmanager
+async def viewing(
+    client: httpx.AsyncClient, path: str, codec: str | None = None, *, polite: bool = True
+) -> AsyncIterator[tuple[RTCPeerConnection, httpx.Response]]:
+    """Yield the connection of a viewer and what the server answered."""
+    connection = await offering(codec)
+    try:
+        answer = await client.post(path, content=connection.localDescription.sdp, headers=SDP)
+        assert answer.status_code == 201, answer.text
+        await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+        yield connection, answer
+        if polite:
+            await client.delete(answer.headers["Location"])
+    finally:
+        await connection.close()
+
+
+async def pictures(connection: RTCPeerConnection, count: int) -> list[Any]:
+    """Return the next pictures of a viewer as RGB."""
+    track = connection.getTransceivers()[0].receiver.track
+    frames: list[Any] = [await asyncio.wait_for(track.recv(), 15) for _ in range(count)]
+    return [frame.to_ndarray(format="rgb24") for frame in frames]
+
+
+async def become(condition: Callable[[], bool], patience_s: float = 15.0) -> None:
+    """Wait until a condition holds."""
+    async with asyncio.timeout(patience_s):
+        while not condition():
+            await asyncio.sleep(0.02)
