@@ -87,3 +87,17 @@ def test_it_goes_on_after_the_endpoint_was_gone(monkeypatch: pytest.MonkeyPatch)
         found.status = 201
         assert until(lambda: len(found.received) > 5, 20)
         assert output.status().reason is None
+
+
+def test_an_encoder_that_fails_is_reported_and_a_station_that_ends_ends_it() -> None:
+    with endpoint(Endpoint()) as found:
+        feeder = Feeder()
+        with feeder, pushing(feeder, found.url) as output:
+            assert until(lambda: len(found.received) > 3)
+            feeder.width, feeder.height = 16_640, 16  # wider than H.264 can be
+            assert until(lambda: output.status().reason is not None)
+            assert "16640x16" in (output.status().reason or "")
+        with Feeder() as feeder, pushing(feeder, found.url) as output:
+            assert until(lambda: output.status().sent > 3)
+            feeder.hub.close()
+            assert until(lambda: not output.status().running)

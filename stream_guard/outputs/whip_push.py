@@ -20,9 +20,10 @@ from aiortc import (
     RTCRtpSender,
     RTCSessionDescription,
 )
+from aiortc.mediastreams import MediaStreamError
 
 from stream_guard.errors import OutputError
-from stream_guard.outputs.branch import Branch, Subscription, waking
+from stream_guard.outputs.branch import Branch, Coded, Subscription, waking
 from stream_guard.outputs.output import Feed
 from stream_guard.outputs.sessions import Run, Sessions
 from stream_guard.outputs.target import Target
@@ -80,12 +81,25 @@ class _Packets(MediaStreamTrack):
         self._packets, self._arrived, self._run = packets, arrived, run
 
     async def recv(self) -> Any:
-        while (coded := self._packets.take(0)) is None:
+        """Return the next packet.
+
+        Raises:
+            MediaStreamError: nothing comes any more.
+        """
+        while (coded := self._next()) is None:
+            if self._packets.closed:
+                raise MediaStreamError
             await self._arrived.wait()
             self._arrived.clear()
         self._run.sent_one()
         self._run.dropped = self._packets.dropped
         return coded.packet
+
+    def _next(self) -> Coded | None:
+        try:
+            return self._packets.take(0)
+        except OutputError as exc:
+            raise MediaStreamError(str(exc)) from exc
 
 
 def _offer_video(peer: RTCPeerConnection, track: _Packets, branch: Branch) -> None:
@@ -115,6 +129,7 @@ async def _until_over(peer: RTCPeerConnection, packets: Subscription, target: Ta
         late = asyncio.get_running_loop().time() - begun_s > _CONNECT_S
         if state in ("failed", "closed") or (state != "connected" and late):
             raise OutputError(f"{target} takes no stream: the connection broke, or never came about.")
+    packets.take(0)  # raises what ended the encoder, if that was it
 
 
 def _post(target: Target, offer: str) -> tuple[str, str | None]:
