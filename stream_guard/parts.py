@@ -24,7 +24,8 @@ from stream_guard.redact.render import MaskRedactor
 from stream_guard.redact.style import Style, Tier
 from stream_guard.redact.styles import style_named, style_names
 from stream_guard.redact.styles.solid import solid
-from stream_guard.settings import Redact, Settings, did_you_mean
+from stream_guard.settings import Settings, did_you_mean
+from stream_guard.settings.sections import Redact
 from stream_guard.sinks.encoding import Encoding
 from stream_guard.sinks.file import FileSink
 from stream_guard.sinks.still import StillSink
@@ -129,7 +130,9 @@ def style(chosen: Redact) -> Style:
     return solid(chosen.rgb) if named.name == "solid" else named
 
 
-def redactor(settings: Settings, painted: Style, zones: plans.PlannedZones) -> MaskRedactor:
+def redactor(
+    settings: Settings, painted: Style, zones: plans.PlannedZones, *, says_why: bool = False
+) -> MaskRedactor:
     chosen = settings.redact
     margins = replace(
         painted.margins, side=chosen.margin_side, above=chosen.margin_above, below=chosen.margin_below
@@ -140,6 +143,7 @@ def redactor(settings: Settings, painted: Style, zones: plans.PlannedZones) -> M
         margins=None if painted.tier is Tier.WEAK else margins,  # its tight box is what it is
         draw_boxes=chosen.draw_boxes,
         zones=zones_of(zones.cover),
+        says_why=says_why,
     )
 
 

@@ -16,6 +16,7 @@ from stream_guard.outputs.branch import LiveEncoding
 from stream_guard.outputs.hls import Hls
 from stream_guard.outputs.record import Recording
 from stream_guard.outputs.rtsp_server import Credentials
+from stream_guard.settings.sections import Outputs, Track
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -112,9 +113,9 @@ def test_the_settings_of_outputs_reach_them(tmp_path: Path) -> None:
         "record_minutes": 2,
         "record_gb": 5,
     }
-    chosen = st.Outputs.model_validate(given)
+    chosen = Outputs.model_validate(given)
     assert output.serving(chosen, "::1", 0).credentials == Credentials("", "a")
-    assert output.serving(st.Outputs(), "::1", 0).credentials is None
+    assert output.serving(Outputs(), "::1", 0).credentials is None
     target = output.target(chosen, "rtsp://host/cam")
     assert (target.url, target.user, target.password) == ("rtsp://host/cam", "me", "b")
     target = output.target(chosen, "rtsp://you:c@host/cam")
@@ -130,7 +131,7 @@ def test_names_are_unique_and_described() -> None:
 
 
 def test_settings_made_in_code_survive_an_override() -> None:
-    mine = st.Settings(track=st.Track(hold_s=3))
+    mine = st.Settings(track=Track(hold_s=3))
     found = st.merge(st.from_values(mine) | st.from_options({"style": "solid"})).settings
     assert (found.track.hold_s, found.redact.style) == (3, "solid")
 
@@ -162,3 +163,26 @@ def test_the_readme_shows_these_settings() -> None:
     text = README.read_text(encoding="utf-8")
     assert BEGIN in text
     assert placed(text) == text, "run: python -m scripts.settings_table --write"
+
+
+def test_cameras_have_names_and_their_passwords_may_come_from_the_environment(tmp_path: Path) -> None:
+    path = _file(tmp_path, '[sources.front-door]\nurl = "rtsp://h/x"\nuser = "me"\n')
+    environ = {"STREAM_GUARD_SOURCES_FRONT_DOOR_PASSWORD": "Canary-1"}
+    found = st.effective(path, environ)
+    assert found.cameras["front-door"].password.get_secret_value() == "Canary-1"
+    assert "Canary-1" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[sources.door]\nurl = "x"\npasword = "p"\n', r"sources\.door\.pasword .* did you mean password"),
+        ("[sources.door]\nuser = 'x'\n", r"sources\.door\.url in .*: Field required"),
+        ('[sources.door]\nurl = "x"\ntransport = "http"\n', r"sources\.door\.transport"),
+        ('[sources."Front Door"]\nurl = "x"\n', "has a name that cannot be used"),
+        ("sources = 3\n", r"one table for each camera"),
+    ],
+)
+def test_a_wrong_camera_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(SettingsError, match=sentence):
+        st.effective(_file(tmp_path, text), {})

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from stream_guard.errors import OutputError, SettingsError
 from stream_guard.outputs.branch import Branches
-from stream_guard.settings_web import Web
+from stream_guard.settings.web import Web
 from stream_guard.web.app import create_app
 from stream_guard.web.channel import Channel
 from stream_guard.web.server import WebServer

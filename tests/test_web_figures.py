@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from stream_guard.model.live import State, Status
-from stream_guard.settings_web import Web
+from stream_guard.settings.web import Web
 from stream_guard.web import figures
 from stream_guard.web.server import WebServer
 from tests.stations import Feeder, shows_code, until

@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 
 from stream_guard.model.live import State
 from stream_guard.outputs.branch import LiveEncoding
-from stream_guard.settings_web import Web
+from stream_guard.settings.web import Web
 from stream_guard.web import peer, sessions
 from stream_guard.web.server import WebServer
 from tests.stations import Feeder, shows_code

@@ -10,10 +10,11 @@ import click
 from pydantic import SecretStr
 
 from stream_guard.cli.options import effective, setting_options
+from stream_guard.settings import Settings
 
 
 @click.command(short_help="Show the effective settings and where each one came from.")
-@setting_options("detect", "track", "zones", "redact", "output", "limits", "outputs", "web")
+@setting_options(*Settings.model_fields)
 def settings(config: Path | None, **given: Any) -> None:
     """Show the effective settings and where each one came from.
 

@@ -11,7 +11,7 @@ from stream_guard.outputs.hls import Hls
 from stream_guard.outputs.record import Recording
 from stream_guard.outputs.rtsp_server import Credentials, RtspServing
 from stream_guard.outputs.target import Target, target_of
-from stream_guard.settings import Outputs
+from stream_guard.settings.sections import Outputs
 
 
 def encoding(chosen: Outputs) -> LiveEncoding:

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stream_guard.errors import SettingsError
-from stream_guard.settings_web import Web
+from stream_guard.settings.web import Web
 
 COOKIE: Final = "stream_guard"
 LEAST_TOKEN: Final = 16

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Send
 
 from stream_guard.outputs import mjpeg
-from stream_guard.settings_web import Web
+from stream_guard.settings.web import Web
 from stream_guard.web import figures, peer, whep, whip
 from stream_guard.web.access import Gate, check, is_loopback
 from stream_guard.web.channel import Channel

@@ -12,7 +12,7 @@ from typing import Any, Final
 import uvicorn
 
 from stream_guard.errors import OutputError
-from stream_guard.settings_web import Web
+from stream_guard.settings.web import Web
 from stream_guard.web.access import check
 
 _BACKLOG: Final = 128

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
+
+from stream_guard.settings.sections import Section, split
 
 
-def _split(value: object) -> object:
-    """Let an option or variable name several values as "a,b"."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-class Web(BaseModel):
+class Web(Section):
     """How the viewer page, WHEP, WHIP and the metrics are served."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     host: str = Field(
         default="127.0.0.1",
@@ -30,7 +25,7 @@ class Web(BaseModel):
     viewers: int = Field(
         default=50, ge=0, le=1000, description="Viewers of all streams together; more are turned away."
     )
-    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(split)] = Field(
         default=(),
         description="Names by which browsers reach the server, beside localhost and numeric addresses.",
     )
