@@ -36,6 +36,17 @@ class InputError(StreamGuardError):
     exit_code = ExitCode.INPUT
 
 
+class SourceLostError(InputError):
+    """A live source has ended for now; the message says why, and it is tried again."""
+
+    def __init__(self, reason: str, *, needs_a_person: bool = False, at_once: bool = False) -> None:
+        super().__init__(reason)
+        self.needs_a_person = needs_a_person
+        """A wrong password, a device that is not there: waiting alone will not mend it."""
+        self.at_once = at_once
+        """The source is there and only has to be read anew."""
+
+
 class OutputError(StreamGuardError):
     """The output cannot be written; nothing half-written is left behind."""
 

@@ -54,8 +54,8 @@ class CadenceObserver:
         self._main = main
         self._further = further
         self._low_contrast = low_contrast
-        self._cadence = cadence
-        self._size = size
+        self._cadence = self._full_cadence = cadence
+        self._size = self._full_size = size
         self._second_looks = second_looks or {}
         self._turn = itertools.cycle(further)
         self._helpful: Pass | None = None
@@ -81,6 +81,11 @@ class CadenceObserver:
         else:
             sight = Between()
         return Observation(frame.stamp, *size, sight, grey, scene_start)
+
+    def shed(self, view_share: float, look_share: float) -> None:
+        """Spend less from now on: a share of the usual view, and so much more time between looks."""
+        self._size = replace(self._full_size, side=round(self._full_size.side * view_share))
+        self._cadence = replace(self._full_cadence, look_s=self._full_cadence.look_s * look_share)
 
     def close(self) -> None:
         """Nothing is held but the last small grey copy."""

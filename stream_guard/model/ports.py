@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from threading import Event
 from typing import Protocol
 
 from stream_guard.model.frame import Frame, Item, Passthrough, View
@@ -24,6 +25,23 @@ class Source(Protocol):
 
         Raises:
             InputError: the input is broken beyond what can be skipped.
+        """
+        ...
+
+
+class LiveSource(Protocol):
+    """A camera, which is opened anew whenever it was lost."""
+
+    @property
+    def label(self) -> str:
+        """How it may be named to everybody: no user, no password."""
+        ...
+
+    def items(self, stopped: Event) -> Iterator[Item]:
+        """Open the camera and yield what it shows until `stopped` is set; stamps begin at 0 each time.
+
+        Raises:
+            SourceLostError: always, unless it was stopped: no camera ends by itself.
         """
         ...
 

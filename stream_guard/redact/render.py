@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stream_guard.errors import PipelineError
 from stream_guard.model.frame import Frame, Stamp
@@ -16,11 +14,11 @@ from stream_guard.model.picture import Channel, Component, Picture
 from stream_guard.model.polygon import Polygon
 from stream_guard.model.redacted import RENDER_SEAL, RedactedFrame
 from stream_guard.model.verdict import Cover, Region
+from stream_guard.redact.card import level, paint_card
 from stream_guard.redact.mask import Margins, Mask, fill, mask_of, soft_edge_px, window_on
-from stream_guard.redact.style import Birth, Colour, Style, Swatch, code, keyed_noise, to_samples
+from stream_guard.redact.style import Birth, Colour, Style, Swatch, keyed_noise
 from stream_guard.redact.zones import ZonePainter
 
-SLATE: Colour = (32, 32, 32)
 SAFETY_GREEN: Colour = (0, 255, 0)
 FRAME_PX = 2
 _ONE_FACE = 0.5
@@ -49,11 +47,14 @@ class MaskRedactor:
         margins: Margins | None = None,
         draw_boxes: bool = False,
         zones: Sequence[Polygon] = (),
+        says_why: bool = False,
     ) -> None:
+        """With `says_why` a frame that is covered whole shows the reason."""
         self._style = style
         self._key = key
         self._margins = margins or style.margins
         self._draw_boxes = draw_boxes
+        self._says_why = says_why
         self._zones = ZonePainter(zones, style, key)
         self._frozen: dict[int, _Frozen] = {}
         self._epoch = 0
@@ -73,7 +74,7 @@ class MaskRedactor:
                 f"the cover of {cover.stamp} came with {frame.stamp}; the output is discarded"
             )
         if cover.whole is not None:
-            _paint_slate(frame.picture)
+            paint_card(frame.picture, cover.whole if self._says_why else "")
         else:
             self._paint_parts(frame, cover)
         return RedactedFrame(RENDER_SEAL, frame.picture, cover)
@@ -141,11 +142,6 @@ def _is_one_face(a: Mask, b: Mask) -> bool:
     return a.box.overlap(b.box) > _ONE_FACE * min(a.box.area, b.box.area)
 
 
-def _paint_slate(picture: Picture) -> None:
-    for channel in picture.channels:
-        channel.samples[...] = _level(channel, SLATE, picture.full_range)
-
-
 def _draw_frame(picture: Picture, mask: Mask) -> None:
     """Draw a green frame around the mask, in no way over less than the mask covers."""
     for channel in picture.channels:
@@ -154,13 +150,6 @@ def _draw_frame(picture: Picture, mask: Mask) -> None:
         box = outer.scaled(1 / channel.step_x, 1 / channel.step_y).clipped(width, height)
         x0, x1, y0, y1 = int(box.x0), int(np.ceil(box.x1)), int(box.y0), int(np.ceil(box.y1))
         thick_x, thick_y = (max(1, FRAME_PX // step) for step in (channel.step_x, channel.step_y))
-        target, level = channel.samples[y0:y1, x0:x1], _level(channel, SAFETY_GREEN, picture.full_range)
+        target, green = channel.samples[y0:y1, x0:x1], level(channel, SAFETY_GREEN, picture.full_range)
         for side in (target[:thick_y], target[-thick_y:], target[:, :thick_x], target[:, -thick_x:]):
-            side[...] = level
-
-
-def _level(channel: Channel, rgb: Colour, full_range: bool) -> NDArray[Any]:
-    """Return the one sample value of a colour on a channel; alpha is opaque to the last bit."""
-    if channel.component is Component.ALPHA:
-        return np.asarray(channel.peak << channel.shift, channel.samples.dtype)
-    return to_samples(code(channel.component, np.array(rgb), full_range), channel)
+            side[...] = green

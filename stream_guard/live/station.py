@@ -1,0 +1,259 @@
+"""A station: one camera, redacted without end, whatever becomes of the camera."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from types import TracebackType
+from typing import Any, Final, Protocol
+
+from stream_guard.errors import SourceLostError, StreamGuardError
+from stream_guard.live.cards import Cards
+from stream_guard.live.hub import Hub
+from stream_guard.live.load import Load
+from stream_guard.live.session import Judges, Session
+from stream_guard.model.frame import Frame, Item, Passthrough
+from stream_guard.model.live import Aired, State, Status
+from stream_guard.model.ports import LiveSource
+from stream_guard.model.redacted import RedactedFrame
+
+_HANGS_S: Final = 0.5
+"""A look that takes longer is no verdict on a live picture."""
+_DEAD_S: Final = 5.0
+"""After so long other detectors are loaded in place of those that hang."""
+_CARD_AFTER_S: Final = 1.0
+_CARD_AFTER_FRAMES: Final = 3.0
+_LATEST_CARD_S: Final = 2.0
+"""However slow the camera: a card is due within 3.5 s of its last frame."""
+_FIRST_CARD_S: Final = 0.3
+_CARD_EVERY_S: Final = 0.2
+_WATCH_S: Final = 0.05
+_RETRIES_S: Final = (0.5, 1.0, 2.0, 3.0)
+"""No longer: a camera that returns is to be seen within 5 s."""
+_REFUSED_RETRIES_S: Final = (5.0, 10.0, 20.0, 30.0)
+"""Cameras lock out who tries wrong passwords too often."""
+_RATE_WINDOW_S: Final = 2.0
+
+
+class Bench(Protocol):
+    """Makes judges for session after session."""
+
+    def judges(self) -> Judges:
+        """Return judges for a new session; loads the detectors at the first call."""
+        ...
+
+    def abandon(self) -> None:
+        """Never use the detectors again that the last judges had: they hang."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Lost:
+    """Why there is no picture."""
+
+    reason: str
+    needs_a_person: bool = False
+
+
+class Station:
+    """Runs one camera from entering to leaving; nothing that happens to the camera ends it."""
+
+    def __init__(self, name: str, source: LiveSource, bench: Bench, cards: Cards, lag_frames: int) -> None:
+        self.name = name
+        self.hub = Hub()
+        self.sound: Any | None = None
+        """The stream of the source's sound as PyAV describes it, once a packet has come."""
+        self._source, self._bench, self._cards, self._lag = source, bench, cards, lag_frames
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._load = Load()
+        self._session: Session | None = None
+        self._lost: _Lost | None = None
+        self._whole: str | None = None
+        self._size = (0, 0)
+        self._shown_s = self._frame_s = 0.0
+        self._born_s = time.monotonic()
+        self._faces = self._frames_out = self._skipped = 0
+        self._past_in = self._past_dropped = self._sessions = 0
+        self._recent_s: deque[float] = deque(maxlen=256)
+        self._latency_s: deque[float] = deque(maxlen=256)
+        self._threads = [
+            threading.Thread(target=self._run, name=f"source {name}", daemon=True),
+            threading.Thread(target=self._keep_time, name=f"clock {name}", daemon=True),
+        ]
+
+    def __enter__(self) -> Station:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End all threads; waits for a camera that is being read, for some seconds at most."""
+        self._stopped.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+        self.hub.close()
+        self._bench.close()
+
+    # -- the source's thread ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopped.is_set():
+            lost, showed = self._one_session()
+            if self._stopped.is_set():
+                return
+            self._lost = _Lost(str(lost), lost.needs_a_person)
+            failures = 0 if showed else failures + 1
+            if not (lost.at_once and showed):
+                delays_s = _REFUSED_RETRIES_S if lost.needs_a_person else _RETRIES_S
+                self._stopped.wait(delays_s[min(failures, len(delays_s) - 1)])
+
+    def _one_session(self) -> tuple[SourceLostError, bool]:
+        """Run a session to its end; return why it ended, and whether it showed anything."""
+        out_before = self._frames_out
+        try:
+            session = self._begin()
+        except StreamGuardError as exc:
+            return SourceLostError(str(exc), needs_a_person=True), False
+        try:
+            for item in self._source.items(self._stopped):
+                self._came(session, item)
+            lost = SourceLostError(f"{self._source.label} stopped sending")
+        except SourceLostError as exc:
+            lost = exc
+        except StreamGuardError as exc:
+            lost = SourceLostError(str(exc), needs_a_person=True)
+        except Exception as exc:  # noqa: BLE001 - no fault of a camera's reader may end the station
+            lost = SourceLostError(f"{self._source.label} cannot be read ({type(exc).__name__})")
+        finally:
+            self._end(session)
+        return lost, self._frames_out > out_before
+
+    def _begin(self) -> Session:
+        judges = self._bench.judges()
+        judges.shed(self._load.shedding)
+        session = Session(judges, lambda item, taken_s: self._air(session, item, taken_s))
+        with self._lock:
+            self._session = session
+            self._sessions += 1
+        return session
+
+    def _end(self, session: Session) -> None:
+        with self._lock:
+            self._session = None
+            self._past_in += session.frames_in
+            self._past_dropped += session.dropped
+        if not session.end():
+            self._bench.abandon()
+
+    def _came(self, session: Session, item: Item) -> None:
+        if session.error is not None:
+            raise SourceLostError(f"the guard failed: {session.error}") from session.error
+        if session.busy_s > _DEAD_S:
+            raise SourceLostError("the detector does not answer; another one is loaded", at_once=True)
+        if isinstance(item, Passthrough):
+            if self.sound is None:
+                self.sound = getattr(item.payload, "stream", None)
+        elif isinstance(item, Frame) and self._is_skipped(session):
+            return
+        session.put(item)
+        if self._load.note(time.monotonic(), session.frames_in, session.dropped):
+            session.shed(self._load.shedding)
+
+    def _is_skipped(self, session: Session) -> bool:
+        skipped = (session.frames_in + self._skipped) % self._load.shedding.every != 0
+        self._skipped += skipped
+        return skipped
+
+    # -- what is final ----------------------------------------------------------------------------
+
+    def _air(self, session: Session, item: RedactedFrame | Passthrough, taken_s: float | None) -> None:
+        with self._lock:
+            if session is not self._session or self._stopped.is_set():
+                return  # it comes too late: its camera is gone
+            now_s = self._next_s()
+            if isinstance(item, RedactedFrame):
+                self._count(item, now_s, taken_s)
+            self.hub.publish(Aired(item, now_s, taken_s))
+
+    def _count(self, item: RedactedFrame, now_s: float, taken_s: float | None) -> None:
+        self._frame_s = self._shown_s = now_s
+        self._frames_out += 1
+        self._recent_s.append(now_s)
+        if taken_s is not None:
+            self._latency_s.append(now_s - taken_s)
+        self._size = item.picture.width, item.picture.height
+        self._faces, self._whole, self._lost = len(item.cover.regions), item.cover.whole, None
+
+    def _next_s(self) -> float:
+        """Return the time by the output clock, which rises strictly."""
+        return max(time.monotonic(), self._shown_s + 1e-4)
+
+    # -- the output clock, which never stops --------------------------------------------------------
+
+    def _keep_time(self) -> None:
+        while not self._stopped.wait(_WATCH_S):
+            with self._lock:
+                now_s = time.monotonic()
+                if self._is_bare(now_s) and now_s - self._shown_s >= _CARD_EVERY_S:
+                    now_s = self._next_s()
+                    card = self._cards.card(*(self._size if all(self._size) else (0, 0)), self._state()[1])
+                    self._shown_s = now_s
+                    self.hub.publish(Aired(card, now_s))
+
+    def _is_bare(self, now_s: float) -> bool:
+        """Tell whether the last picture has been shown for too long."""
+        if not self._frame_s:
+            return now_s - self._born_s >= _FIRST_CARD_S
+        patience_s = min(max(_CARD_AFTER_S, _CARD_AFTER_FRAMES * self._interval_s()), _LATEST_CARD_S)
+        return now_s - self._frame_s >= patience_s
+
+    def _interval_s(self) -> float:
+        """Return the usual time between frames; a single gap does not count."""
+        steps_s = [b - a for a, b in pairwise(list(self._recent_s)[-20:])]
+        return median(steps_s) if steps_s else 0.0
+
+    # -- what is told -------------------------------------------------------------------------------
+
+    def _state(self) -> tuple[State, str]:
+        session, lost = self._session, self._lost
+        if session is not None and session.busy_s > _HANGS_S:
+            return State.DEGRADED, "the detector does not answer"
+        if lost is not None:
+            return (State.FAILED if lost.needs_a_person else State.STALLED), lost.reason
+        if not self._frame_s:
+            return State.STARTING, f"{self._source.label} is being opened"
+        if self._is_bare(time.monotonic()):
+            return State.STALLED, f"no picture comes from {self._source.label}"
+        return (State.DEGRADED, self._whole) if self._whole else (State.LIVE, "")
+
+    def status(self) -> Status:
+        """Return a reading; it holds nothing that not everybody may see."""
+        with self._lock:
+            now_s, session = time.monotonic(), self._session
+            state, reason = self._state()
+            seen = sum(now_s - s <= _RATE_WINDOW_S for s in self._recent_s)
+            return Status(
+                name=self.name, state=state, reason=reason or None,
+                width=self._size[0], height=self._size[1], fps=seen / _RATE_WINDOW_S,
+                frames_in=self._past_in + self._skipped + (session.frames_in if session else 0),
+                frames_out=self._frames_out,
+                dropped=self._past_dropped + self._skipped + (session.dropped if session else 0),
+                faces=self._faces, latency_s=tuple(self._latency_s),
+                detector_s=session.look_s if session else 0.0,
+                age_s=now_s - self._frame_s if self._frame_s else None,
+                reconnects=max(0, self._sessions - 1), load_step=self._load.step, lag_frames=self._lag,
+            )  # fmt: skip

@@ -1,0 +1,199 @@
+"""What all live sources share: decoding a container for as long as it lasts, and what to say when it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from threading import Event
+from typing import Any, Final
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from stream_guard.errors import InputError, SourceLostError
+from stream_guard.model.frame import Frame, Item, Passthrough, Stamp
+from stream_guard.model.geometry import Orientation
+from stream_guard.sources.planes import PlaneEye, Shrinker, paintable, picture_of
+from stream_guard.sources.pyav import MAX_PIXELS, chosen_video, display_matrix_of, orientation_of
+
+_MOST_ERRORS: Final = 100
+"""Packets in a row that cannot be decoded before the source counts as lost."""
+_LONGEST_STEP_S: Final = 2.0
+"""Time stamps that leap further are not believed; the clock on the wall is."""
+_LEAST_STEP_S: Final = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What must not change while one session lasts: tracker and masks rely on it."""
+
+    width: int
+    height: int
+    pix_fmt: str
+    orientation: Orientation
+
+
+class Framer:
+    """Makes frames to judge of decoded ones, for one session of one source."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._shrinker = Shrinker(label)
+        self._look: _Look | None = None
+        self._angle: int | None = None
+        self._orientation = Orientation()
+        self._index = 0
+        self._clock = _Clock()
+
+    def frame(self, decoded: av.VideoFrame, aspect: Fraction | None = None, damaged: bool = False) -> Frame:
+        """Return the next frame.
+
+        Raises:
+            SourceLostError: size, pixel format or orientation have changed; the next session takes them.
+        """
+        if decoded.rotation != self._angle:  # side data is read only then: see sources.file
+            self._angle = decoded.rotation
+            self._orientation = orientation_of(display_matrix_of(decoded))
+        look = _Look(decoded.width, decoded.height, decoded.format.name, self._orientation)
+        if self._look not in (None, look):
+            size = f"{decoded.width}x{decoded.height}"
+            raise SourceLostError(f"{self._label} changed its picture to {size}", at_once=True)
+        self._look = look
+        if decoded.width * decoded.height > MAX_PIXELS:
+            raise SourceLostError(f"{self._label} sends pictures that are too large", needs_a_person=True)
+        stamp = Stamp(0, self._index, self._clock.time_s(decoded))
+        self._index += 1
+        usable = paintable(decoded)
+        eye = PlaneEye(usable, self._orientation, aspect, self._shrinker)
+        return Frame(stamp, picture_of(usable, self._orientation), eye, damaged)
+
+
+class _Clock:
+    """Media time that runs on: the source's where it is sane, the wall's where not."""
+
+    def __init__(self) -> None:
+        self._time_s = 0.0
+        self._given_s: float | None = None
+        self._wall_s = 0.0
+
+    def time_s(self, decoded: av.VideoFrame) -> float:
+        wall_s = time.monotonic()
+        given_s = None
+        if decoded.pts is not None and decoded.time_base is not None:
+            given_s = float(decoded.pts * decoded.time_base)
+        if self._given_s is None or given_s is None:
+            step_s = wall_s - self._wall_s if self._wall_s else 0.0
+        else:
+            step_s = given_s - self._given_s
+            if not 0 < step_s <= _LONGEST_STEP_S:
+                step_s = wall_s - self._wall_s
+        self._time_s += max(step_s, _LEAST_STEP_S)
+        self._given_s, self._wall_s = given_s, wall_s
+        return self._time_s
+
+
+def camera_items(
+    container: InputContainer, label: str, stopped: Event, *, keep_audio: bool, lossy: bool = False
+) -> Iterator[Item]:
+    """Yield frames and sound packets of an opened camera, which is closed in the end.
+
+    With `lossy`, as by UDP, frames count as damaged from a loss until the next key frame.
+
+    Raises:
+        SourceLostError: it has ended, cannot be read, or changed its picture.
+    """
+    with closing(container), _said_of(label):
+        video = _video(container, label)
+        sound = [s for s in container.streams.audio if s.codec_context is not None][:1] if keep_audio else []
+        framer = Framer(label)
+        distrust = _Distrust(lossy)
+        for packet in _packets(container, [video, *sound], stopped, distrust):
+            if packet.stream is not video:
+                yield Passthrough(packet)
+                continue
+            for decoded in distrust.decoded(video, packet):
+                yield framer.frame(decoded, video.sample_aspect_ratio or None, distrust.of(decoded))
+        if not stopped.is_set():
+            raise SourceLostError(f"{label} stopped sending")
+
+
+def _video(container: InputContainer, label: str) -> VideoStream:
+    try:
+        video = chosen_video(container, label)
+    except InputError as exc:
+        raise SourceLostError(f"{label} sends no picture that can be decoded", needs_a_person=True) from exc
+    video.thread_type = "SLICE"  # frame threads hold back a frame each
+    video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    return video
+
+
+def _packets(
+    container: InputContainer, kept: list[Any], stopped: Event, distrust: _Distrust
+) -> Iterator[av.Packet[Any]]:
+    reader = container.demux(*kept)
+    while not stopped.is_set():
+        with distrust.watching():
+            packet = next(reader, None)
+        if packet is None:
+            return
+        if packet.size:  # an empty one is FFmpeg's flush at the end
+            yield packet
+
+
+class _Distrust:
+    """Remembers that something was lost, until a key frame mends it."""
+
+    def __init__(self, lossy: bool) -> None:
+        self._lossy = lossy
+        self._damaged = False
+        self._errors = 0
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Notice what FFmpeg says of lost packets: the frames decoded after that look sound."""
+        if not self._lossy:
+            yield
+            return
+        with av.logging.Capture(local=True) as said:
+            yield
+        if any("missed" in message or "lost" in message for _, _, message in said):
+            self._damaged = True
+
+    def decoded(self, video: VideoStream, packet: av.Packet[Any]) -> list[av.VideoFrame]:
+        try:
+            frames = video.codec_context.decode(packet)
+        except av.FFmpegError as exc:
+            self._damaged, self._errors = True, self._errors + 1
+            if self._errors > _MOST_ERRORS:
+                raise SourceLostError(f"the picture cannot be decoded: {exc.strerror or exc}") from exc
+            return []
+        self._errors = 0
+        if packet.is_corrupt:
+            self._damaged = True
+        return frames
+
+    def of(self, decoded: av.VideoFrame) -> bool:
+        """Tell whether a frame is not to be trusted."""
+        if decoded.is_corrupt:
+            self._damaged = True
+        elif decoded.key_frame:
+            self._damaged = False
+        return self._damaged
+
+
+@contextmanager
+def _said_of(label: str) -> Iterator[None]:
+    """Turn FFmpeg's errors while reading into one sentence without an address."""
+    try:
+        yield
+    except SourceLostError:
+        raise
+    except (av.ExitError, av.TimeoutError) as exc:  # FFmpeg's words for its time being over
+        raise SourceLostError(f"{label} stopped sending") from exc
+    except (av.FFmpegError, InputError) as exc:
+        reason = getattr(exc, "strerror", None) or "it cannot be read any more"
+        raise SourceLostError(f"{label} was lost: {reason}") from exc

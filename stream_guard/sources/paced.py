@@ -1,0 +1,50 @@
+"""A recorded file, played at its own pace as if it were a camera."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+
+from stream_guard.errors import SourceLostError
+from stream_guard.model.frame import Frame, Item, Stamp
+from stream_guard.sources.file import FileSource
+
+
+@dataclass(frozen=True, slots=True)
+class PacedSource:
+    """A video file as a live source (fulfils `ports.LiveSource`)."""
+
+    path: Path
+    loop: bool = False
+    keep_audio: bool = True
+
+    @property
+    def label(self) -> str:
+        return self.path.name
+
+    def items(self, stopped: Event) -> Iterator[Item]:
+        """Yield the file's items, each frame when it is due.
+
+        Raises:
+            SourceLostError: the file has ended; with `loop` it begins anew at once.
+            InputError: it cannot be read.
+        """
+        source = FileSource(self.path, keep_audio=self.keep_audio)
+        start_s = time.monotonic()
+        first_s: float | None = None
+        shape = None
+        for item in source.items():
+            if isinstance(item, Frame):
+                first_s = item.stamp.time_s if first_s is None else first_s
+                if shape not in (None, item.stamp.epoch):
+                    raise SourceLostError(f"{self.label} changed its picture", at_once=True)
+                shape = item.stamp.epoch
+                stopped.wait(max(0.0, start_s + item.stamp.time_s - first_s - time.monotonic()))
+                item = replace(item, stamp=Stamp(0, item.stamp.index, item.stamp.time_s))
+            if stopped.is_set():
+                return
+            yield item
+        raise SourceLostError(f"{self.label} has ended", at_once=self.loop, needs_a_person=not self.loop)

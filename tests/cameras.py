@@ -1,0 +1,177 @@
+"""Real RTSP cameras to be killed and frozen, and detectors that find what tests plant, or fail as told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+import pytest
+
+from stream_guard import parts
+from stream_guard.detect.observer import Cadence, CadenceObserver, ViewSize
+from stream_guard.detect.passes import Pass
+from stream_guard.live.load import Shedding
+from stream_guard.live.session import Judges
+from stream_guard.live.wary import Wary
+from stream_guard.model.frame import View
+from stream_guard.model.geometry import Box
+from stream_guard.model.verdict import Detection
+from stream_guard.redact.render import MaskRedactor
+from stream_guard.settings import Settings
+from stream_guard.track.smoother import FixedLagSmoother
+from tests.stations import planted
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+SCRIPT = Path(__file__).parent / "rtsp_camera.py"
+FPS = 25
+
+
+def require_rtsp_server() -> None:
+    """Skip the test where gst-rtsp-server is missing."""
+    asks = "import gi; gi.require_version('GstRtspServer', '1.0')"
+    if (
+        not Path(SYSTEM_PYTHON).exists()
+        or subprocess.run([SYSTEM_PYTHON, "-c", asks], check=False).returncode
+    ):
+        pytest.skip("no RTSP server to test with: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def planted_file(path: Path, seconds: float, width: int = 320, height: int = 240) -> Path:
+    """Write H.264 of the planted picture, a key frame each second."""
+    with av.open(path, "w") as out:
+        stream = out.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = {"preset": "ultrafast", "tune": "zerolatency", "g": str(FPS), "crf": "18"}
+        for index in range(round(seconds * FPS)):
+            frame = av.VideoFrame.from_ndarray(planted(width, height, index), "rgb24").reformat(
+                format="yuv420p"
+            )
+            frame.pts, frame.time_base = index, Fraction(1, FPS)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+class RtspCamera:
+    """A gst-rtsp-server that plays a file under /cam; a context manager that ends it."""
+
+    def __init__(self, file: Path, port: int | None = None, login: Sequence[str] = ()) -> None:
+        self.port = port or free_port()
+        self._command = [SYSTEM_PYTHON, str(SCRIPT), str(file), str(self.port), *login]
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"rtsp://127.0.0.1:{self.port}/cam"
+
+    def __enter__(self) -> RtspCamera:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline().strip() == str(self.port), "the RTSP server does not start"
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+
+class CodeDetector:
+    """Finds the red and green stripes that tests plant, by their colour (fulfils `ports.Detector`)."""
+
+    name = "code"
+
+    def detect(self, view: View) -> Sequence[Detection]:
+        blue, green, red = (view.bgr[:, :, i].astype(int) for i in range(3))
+        strong = np.abs(red - green) > 90
+        strong &= blue < 120
+        if strong.sum() < 20:
+            return ()
+        rows, columns = np.nonzero(strong)
+        box = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        return (Detection(box, 0.9, self.name),)
+
+    def close(self) -> None: ...
+
+
+Fault = Callable[[int, Sequence[Detection]], Sequence[Detection]]
+
+
+class Faulty:
+    """A detector that fails as a fault says, from a moment on."""
+
+    name = "faulty"
+
+    def __init__(
+        self, fault: Callable[[int, Sequence[Detection]], Sequence[Detection]], spared: int = 30
+    ) -> None:
+        """`fault` gets the number of the look after the spared ones, and what would be right."""
+        self._right, self._fault, self._spared = CodeDetector(), fault, spared
+        self._looks = 0
+
+    def detect(self, view: View) -> Sequence[Detection]:
+        self._looks += 1
+        found = self._right.detect(view)
+        late = self._looks - self._spared
+        return found if late <= 0 else self._fault(late, found)
+
+    def close(self) -> None: ...
+
+
+class TestBench:
+    """Judges with the real observer, tracker and redactor, and a detector of the test's."""
+
+    __test__ = False
+
+    def __init__(self, detector: Callable[[], CodeDetector | Faulty] = CodeDetector, lag: int = 6) -> None:
+        self._make, self._lag = detector, lag
+        self._detector: CodeDetector | Faulty | None = None
+        self.abandoned = 0
+
+    def judges(self) -> Judges:
+        self._detector = self._detector or self._make()
+        observer = CadenceObserver([Pass(self._detector)], (), (), Cadence(0.06, 1.0, 320), ViewSize(320))
+
+        def shed(shedding: Shedding) -> None:
+            observer.shed(shedding.view_share, shedding.look_share)
+
+        return Judges(Wary(observer), FixedLagSmoother(self._lag), painter(), shed)
+
+    def abandon(self) -> None:
+        self._detector = None
+        self.abandoned += 1
+
+    def close(self) -> None: ...
+
+
+def painter() -> MaskRedactor:
+    settings = Settings()
+    zones = parts.zones_in_force(settings)
+    return parts.redactor(settings, parts.style(settings.redact), zones, says_why=True)

@@ -1,0 +1,201 @@
+"""Live sources yield frames in order at their pace, and say in one sentence why they end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from threading import Event
+
+import av
+import pytest
+
+from stream_guard.errors import SettingsError, SourceLostError
+from stream_guard.live.load import LAST_STEP, STEPS, Load
+from stream_guard.live.mailbox import NewestWins
+from stream_guard.model.address import SafeUrl
+from stream_guard.model.frame import Frame, Item, Passthrough
+from stream_guard.model.ports import LiveSource
+from stream_guard.settings.live import Camera
+from stream_guard.sources.camera import Framer, camera_items
+from stream_guard.sources.paced import PacedSource
+from stream_guard.sources.pattern import PatternSource
+from stream_guard.sources.rtsp import RtspSource
+from stream_guard.sources.webcam import WebcamSource
+from stream_guard.stations import UNNAMED, camera_of, source_of
+from tests.cameras import RtspCamera, planted_file, require_rtsp_server
+from tests.stations import planted
+
+CANARY = "Canary-5520"
+SAMPLES = Path(__file__).parents[1] / "samples"
+
+
+def taken(source: LiveSource, count: int) -> list[Frame]:
+    stopped, frames = Event(), []
+    for item in source.items(stopped):
+        if isinstance(item, Frame):
+            frames.append(item)
+        if len(frames) >= count:
+            stopped.set()
+    return frames
+
+
+def until_lost(items: Iterator[Item]) -> tuple[list[Item], SourceLostError]:
+    """Take all items; return them and why there are no more."""
+    got: list[Item] = []
+    try:
+        got.extend(items)
+    except SourceLostError as lost:
+        return got, lost
+    raise AssertionError("a live source ended without a reason")
+
+
+def test_the_test_picture_comes_at_its_pace_in_its_size() -> None:
+    began_s = time.monotonic()
+    frames = taken(PatternSource.parsed("test:320x180@20", SAMPLES / "portrait.jpg"), 21)
+    assert 0.9 <= time.monotonic() - began_s <= 3
+    assert {(f.picture.width, f.picture.height) for f in frames} == {(320, 180)}
+    assert frames[20].stamp.time_s == pytest.approx(1.0, abs=0.06)
+
+
+@pytest.mark.parametrize("text", ["test:1x1", "test:640", "test:640x360@0", "testing"])
+def test_a_wrong_test_picture_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="is no test picture"):
+        PatternSource.parsed(text, SAMPLES / "portrait.jpg")
+
+
+def test_a_file_is_played_at_its_pace_and_then_has_ended(tmp_path: Path) -> None:
+    path = planted_file(tmp_path / "x.mp4", 1.0)
+    began_s = time.monotonic()
+    items, lost = until_lost(PacedSource(path).items(Event()))
+    assert (str(lost), lost.needs_a_person, lost.at_once) == ("x.mp4 has ended", True, False)
+    assert len(items) == 25
+    assert 0.8 <= time.monotonic() - began_s <= 3
+
+
+def test_a_webcam_that_is_not_there_is_said_to_be_so() -> None:
+    with pytest.raises(SourceLostError, match="webcam 77 cannot be opened") as caught:
+        next(iter(WebcamSource("77").items(Event())))
+    assert caught.value.needs_a_person
+
+
+def test_a_change_of_size_ends_a_session() -> None:
+    framer = Framer("cam")
+    framer.frame(av.VideoFrame.from_ndarray(planted(), "rgb24"))
+    with pytest.raises(SourceLostError, match="cam changed its picture to 640x480") as caught:
+        framer.frame(av.VideoFrame.from_ndarray(planted(640, 480), "rgb24"))
+    assert caught.value.at_once
+
+
+def test_time_runs_on_where_time_stamps_leap_or_are_missing() -> None:
+    framer, times = Framer("cam"), []
+    for pts in (0, 3600, 7200, None, 10**9, 5, 3605):
+        raw = av.VideoFrame.from_ndarray(planted(), "rgb24")
+        raw.pts = pts
+        if pts is not None:
+            raw.time_base = Fraction(1, 90_000)
+        times.append(framer.frame(raw).stamp.time_s)
+    steps = [b - a for a, b in pairwise(times)]
+    assert all(0 < step < 1 for step in steps)
+    assert steps[0] == pytest.approx(0.04)
+
+
+def test_frames_after_damage_are_marked_until_a_key_frame(tmp_path: Path) -> None:
+    path = planted_file(tmp_path / "x.ts", 3.0)
+    broken = bytearray(path.read_bytes())
+    middle = len(broken) // 2
+    broken[middle : middle + 188 * 3] = bytes(188 * 3)
+    path.write_bytes(broken)
+    items, _ = until_lost(camera_items(av.open(str(path)), "cam", Event(), keep_audio=False))
+    damaged = [item.damaged for item in items if isinstance(item, Frame)]
+    assert any(damaged)
+    assert not damaged[0]
+    assert not damaged[-1]
+
+
+def test_what_ffmpeg_says_of_udp_losses_is_heard() -> None:
+    require_rtsp_server()
+    with RtspCamera(SAMPLES / "walk.mp4") as camera:
+        frames = taken(RtspSource(SafeUrl.parsed(camera.url), "udp"), 20)
+    assert len(frames) == 20
+
+
+# -- addresses and settings ----------------------------------------------------------------------------
+
+
+def test_an_address_is_shown_without_its_secrets() -> None:
+    url = SafeUrl.parsed(f"rtsp://admin:{CANARY}@10.0.0.7:554/h264?token={CANARY}")
+    assert str(url) == "rtsp://10.0.0.7:554/h264"
+    assert CANARY not in f"{url}"
+    assert url.with_secrets == f"rtsp://admin:{CANARY}@10.0.0.7:554/h264?token={CANARY}"
+    assert SafeUrl.parsed("rtsp://h/x", "a b", "p@/:").with_secrets == "rtsp://a%20b:p%40%2F%3A@h/x"
+
+
+def test_a_password_on_the_command_line_is_refused() -> None:
+    with pytest.raises(SettingsError, match="can be read by everybody") as caught:
+        camera_of(f"rtsp://admin:{CANARY}@10.0.0.7/x", {})
+    assert CANARY not in str(caught.value)
+
+
+def test_sources_are_found_by_name_or_address() -> None:
+    door = Camera(url="rtsp://10.0.0.7/x")
+    assert camera_of("door", {"door": door}) == ("door", door)
+    assert camera_of("test:", {})[0] == UNNAMED
+    with pytest.raises(SettingsError, match="did you mean door"):
+        camera_of("dor", {"door": door})
+    kinds = {
+        "rtsp://h/x": RtspSource, "webcam:1": WebcamSource, "/dev/video3": WebcamSource,
+        "test:": PatternSource,
+    }  # fmt: skip
+    assert all(isinstance(source_of(Camera(url=url), "cam"), kind) for url, kind in kinds.items())
+    with pytest.raises(SettingsError, match="has no source that is known"):
+        source_of(Camera(url="gopher://x"), "cam")
+
+
+# -- between source and guard ---------------------------------------------------------------------------
+
+
+def _frame() -> Frame:
+    return Framer("cam").frame(av.VideoFrame.from_ndarray(planted(), "rgb24"))
+
+
+def test_the_newest_frame_wins_and_no_sound_is_dropped_for_it() -> None:
+    box, frames = NewestWins(), [_frame() for _ in range(3)]
+    items: list[Item] = [frames[0], Passthrough("a"), frames[1], Passthrough("b"), frames[2]]
+    for item in items:
+        box.put(item)
+    got: list[Item] = []
+    reader = threading.Thread(target=lambda: got.extend(box))
+    reader.start()
+    assert _until(lambda: len(got) == 3)
+    box.end()
+    reader.join()
+    assert [item.payload if isinstance(item, Passthrough) else "frame" for item in got] == ["a", "b", "frame"]
+    assert got[2] is frames[2]
+    assert box.dropped == 2
+
+
+def _until(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 5
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.005)
+    return condition()
+
+
+def test_load_is_shed_step_by_step_and_taken_back_in_calm() -> None:
+    load, came, dropped = Load(), 0, 0
+    steps = []
+    for second in range(12):
+        came, dropped = came + 30, dropped + 10
+        load.note(float(second), came, dropped)
+        steps.append(load.step)
+    assert steps[-1] == LAST_STEP
+    assert all(b - a in (0, 1) for a, b in pairwise(steps))
+    assert STEPS[LAST_STEP].every == 2
+    for second in range(12, 100):
+        came += 30
+        load.note(float(second), came, dropped)
+    assert load.step == 0

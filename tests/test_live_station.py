@@ -1,0 +1,255 @@
+"""A station shows redacted frames or a card, whatever its camera and its detector do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import av
+import pytest
+
+from stream_guard.errors import SourceLostError
+from stream_guard.live.cards import Cards
+from stream_guard.live.station import Station
+from stream_guard.model.address import SafeUrl
+from stream_guard.model.frame import Item
+from stream_guard.model.live import Aired, State
+from stream_guard.model.ports import LiveSource
+from stream_guard.model.redacted import RedactedFrame
+from stream_guard.model.verdict import Detection
+from stream_guard.sources.camera import Framer
+from stream_guard.sources.handed import HandedSource
+from stream_guard.sources.rtsp import RtspSource
+from tests.cameras import Fault, Faulty, RtspCamera, TestBench, painter, planted_file, require_rtsp_server
+from tests.stations import planted, shows_code, until
+
+CANARY = "Canary-9031"
+
+
+class Planted:
+    """A live source that shows the planted code at 25 frames per second."""
+
+    label = "planted"
+
+    def __init__(self, sizes: Sequence[tuple[int, int]] = ((320, 240),), each: int = 10**9) -> None:
+        self._sizes, self._each = list(sizes), each
+        self._count = 0
+
+    def items(self, stopped: Event) -> Iterator[Item]:
+        framer, start_s, first = Framer(self.label), time.monotonic(), self._count
+        while not stopped.wait(max(0.0, start_s + (self._count - first) / 25 - time.monotonic())):
+            size = self._sizes[min(self._count // self._each, len(self._sizes) - 1)]
+            raw = av.VideoFrame.from_ndarray(planted(*size, self._count), "rgb24")
+            self._count += 1
+            yield framer.frame(raw.reformat(format="yuv420p"))
+
+
+class Watcher:
+    """Looks at every frame that a station publishes."""
+
+    def __init__(self, station: Station) -> None:
+        self.station = station
+        self.frames: list[tuple[float, bool]] = []
+        """When each was shown, and whether it was a card."""
+        self.readable = 0
+        self._tap = station.hub.tap(capacity=1000)
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        for aired in self._tap:
+            assert isinstance(aired.item, RedactedFrame)
+            self.readable += shows_code(_rgb(aired))
+            self.frames.append((aired.shown_s, aired.taken_s is None))
+
+    def end(self) -> None:
+        self._tap.close()
+        self._thread.join()
+
+    def is_live(self) -> bool:
+        return self.station.status().state is State.LIVE and bool(self.frames) and not self.frames[-1][1]
+
+    def has_card_since(self, moment_s: float) -> bool:
+        return any(card and shown_s > moment_s for shown_s, card in self.frames[-60:])
+
+
+def _rgb(aired: Aired) -> Any:
+    assert isinstance(aired.item, RedactedFrame)
+    with aired.exclusive:
+        return aired.item.picture.handle.frame.to_ndarray(format="rgb24")
+
+
+@contextmanager
+def on_air(source: LiveSource, bench: TestBench | None = None) -> Iterator[Watcher]:
+    station = Station("cam", source, bench or TestBench(), Cards(painter()), 6)
+    watcher = Watcher(station)
+    with station:
+        yield watcher
+    watcher.end()
+    assert watcher.readable == 0
+    shown = [shown_s for shown_s, _ in watcher.frames]
+    assert all(a < b for a, b in pairwise(shown)), "the output clock must rise"
+
+
+def test_the_watcher_would_see_the_code() -> None:
+    assert shows_code(planted())
+
+
+def test_frames_come_out_covered_with_the_delay_that_was_asked_for() -> None:
+    with on_air(Planted()) as seen:
+        assert until(lambda: seen.is_live() and len(seen.frames) > 60)
+        status = seen.station.status()
+    assert status.faces == 1
+    assert (status.width, status.height) == (320, 240)
+    assert 20 <= status.fps <= 27
+    assert 0.2 <= sorted(status.latency_s)[len(status.latency_s) // 2] <= 0.6  # six frames at 25 a second
+
+
+def _raises(late: int, right: Sequence[Detection]) -> Sequence[Detection]:
+    raise RuntimeError("out of memory")
+
+
+def _nan(late: int, right: Sequence[Detection]) -> Sequence[Detection]:
+    return [Detection(right[0].box, float("nan"), "faulty")] if right else right
+
+
+def _bursts(late: int, right: Sequence[Detection]) -> Sequence[Detection]:
+    return right if late % 12 < 6 else ()
+
+
+@pytest.mark.parametrize(("fault", "state"), [(_raises, "degraded"), (_nan, "degraded"), (_bursts, "live")])
+def test_a_faulty_detector_shows_nobody(fault: Fault, state: str) -> None:
+    with on_air(Planted(), TestBench(lambda: Faulty(fault))) as seen:
+        assert until(seen.is_live)
+        after = len(seen.frames) + 100
+        assert until(lambda: len(seen.frames) > after)
+        assert seen.station.status().state.value == state
+
+
+def test_a_detector_that_hangs_brings_a_card_and_is_replaced() -> None:
+    hangs, again = Event(), Event()
+
+    def fault(late: int, right: Sequence[Detection]) -> Sequence[Detection]:
+        if not again.is_set():
+            hangs.set()
+            again.wait(60)
+        return right
+
+    bench = TestBench(lambda: Faulty(fault))
+    with on_air(Planted(), bench) as seen:
+        assert hangs.wait(20)
+        began_s = time.monotonic()
+        assert until(lambda: seen.has_card_since(began_s), 3.5)
+        assert seen.station.status().reason == "the detector does not answer"
+        assert until(lambda: bench.abandoned > 0, 12)
+        again.set()
+        assert until(seen.is_live)
+
+
+def test_a_picture_that_changes_its_size_is_covered_all_along() -> None:
+    with on_air(Planted([(320, 240), (480, 360), (320, 240)], each=50)) as seen:
+        assert until(lambda: seen.station.status().width == 480)
+        assert until(lambda: seen.station.status().width == 320 and seen.station.status().reconnects == 2)
+
+
+def test_nobody_publishes_then_somebody_does_and_leaves() -> None:
+    source = HandedSource("browser")
+    with on_air(source) as seen:
+        assert until(lambda: seen.station.status().state is State.STALLED)
+        assert seen.station.status().reason == "browser: nobody publishes"
+        for index in range(75):
+            raw = av.VideoFrame.from_ndarray(planted(index=index), "rgb24").reformat(format="yuv420p")
+            source.hand(raw)
+            time.sleep(0.04)
+        assert seen.is_live()
+        source.hang_up()
+        assert until(lambda: seen.station.status().state is State.STALLED)
+        assert seen.has_card_since(0)
+
+
+def test_frames_that_were_not_final_are_never_shown() -> None:
+    """The source ends while its last frames wait for their covers."""
+
+    class Short(Planted):
+        def items(self, stopped: Event) -> Iterator[Item]:
+            for count, item in enumerate(super().items(stopped)):
+                if count == 20:
+                    raise SourceLostError("planted was lost")
+                yield item
+
+    with on_air(Short()) as seen:
+        assert until(lambda: seen.station.status().reconnects >= 1)
+        real = [card for _, card in seen.frames if not card]
+    assert 0 < len(real) <= 2 * (20 - 6)
+
+
+@pytest.fixture(scope="module")
+def footage_of_code(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    require_rtsp_server()
+    folder = tmp_path_factory.mktemp("cameras")
+    return {
+        "usual": planted_file(folder / "usual.mp4", 60),
+        "larger": planted_file(folder / "larger.mp4", 60, 640, 480),
+    }
+
+
+def _source(camera: RtspCamera, password: str = CANARY) -> RtspSource:
+    return RtspSource(SafeUrl.parsed(camera.url, "viewer", password))
+
+
+@pytest.mark.parametrize("trouble", ["kill", "freeze"])
+def test_a_camera_that_goes_brings_a_card_and_comes_back(
+    footage_of_code: dict[str, Path], trouble: str
+) -> None:
+    with (
+        RtspCamera(footage_of_code["usual"], login=("viewer", CANARY)) as camera,
+        on_air(_source(camera)) as seen,
+    ):
+        for file in ("usual", "larger"):
+            assert until(seen.is_live)
+            gone_s = time.monotonic()
+            getattr(camera, trouble)()
+            assert until(lambda gone_s=gone_s: seen.has_card_since(gone_s), 3.5)  # type: ignore[misc]
+            assert until(lambda: seen.station.status().state is State.STALLED, 8)
+            camera.kill()
+            with RtspCamera(footage_of_code[file], camera.port, ("viewer", CANARY)):
+                assert until(seen.is_live, 5)
+            camera.start()
+        assert CANARY not in repr(seen.station.status())
+
+
+def test_a_wrong_password_is_said_without_the_password(
+    footage_of_code: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with (
+        RtspCamera(footage_of_code["usual"], login=("viewer", "right")) as camera,
+        on_air(_source(camera)) as seen,
+    ):
+        assert until(lambda: seen.station.status().state is State.FAILED)
+        status = seen.station.status()
+    assert status.reason is not None
+    assert "refuses the user or the password" in status.reason
+    assert CANARY not in repr(status) + "".join(capfd.readouterr())
+
+
+def test_a_camera_that_is_not_there_is_said_to_be_so() -> None:
+    source = RtspSource(SafeUrl.parsed("rtsp://127.0.0.1:9/cam", "viewer", CANARY))
+    with pytest.raises(SourceLostError, match=r"^rtsp://127.0.0.1:9/cam refuses the connection") as caught:
+        next(iter(source.items(Event())))
+    assert CANARY not in repr(caught.getrepr())
+    assert caught.value.__cause__ is None or CANARY not in repr(caught.value.__cause__)
+
+
+def test_restarts_leave_no_thread_behind(footage_of_code: dict[str, Path]) -> None:
+    before = set(threading.enumerate())
+    with RtspCamera(footage_of_code["usual"]) as camera:
+        for _ in range(3):
+            with on_air(RtspSource(SafeUrl.parsed(camera.url))) as seen:
+                assert until(seen.is_live)
+    assert set(threading.enumerate()) <= before
