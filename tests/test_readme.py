@@ -20,6 +20,7 @@ from stream_guard.errors import ExitCode
 from stream_guard.plan import PlannedFrame
 from stream_guard.redact.style import Tier
 from stream_guard.redact.styles import style_named, style_names
+from stream_guard.settings.live import password_variable
 from stream_guard.sinks.file import CONTAINERS
 from stream_guard.sinks.still import SUFFIXES
 
@@ -140,12 +141,12 @@ def test_the_picture_formats_are_real() -> None:
 
 
 def test_the_settings_file_and_the_variables_are_valid(tmp_path: Path) -> None:
+    known = {setting.variable for setting in st.catalogue().values()} | {st.CONFIG_VARIABLE}
     for number, text in enumerate(blocks("toml")):
         path = tmp_path / f"{number}.toml"
         path.write_text(text, encoding="utf-8")
         assert tomllib.loads(text)
-        st.effective(path, {})
-    known = {setting.variable for setting in st.catalogue().values()} | {st.CONFIG_VARIABLE}
+        known |= {password_variable(name) for name in st.effective(path, {}).cameras}
     assert set(re.findall(r"STREAM_GUARD_\w+", README)) <= known
 
 

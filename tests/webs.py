@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -18,19 +17,12 @@ import httpx
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from av.video.frame import VideoFrame
 
-from stream_guard import parts
-from stream_guard.detect.presets import PRESETS, Detectors
-from stream_guard.flow.anonymize import anonymize
-from stream_guard.live.hub import Hub
-from stream_guard.model.frame import Frame, Stamp
-from stream_guard.model.geometry import Orientation
-from stream_guard.model.live import Aired, State, Status
-from stream_guard.model.redacted import RedactedFrame
+from stream_guard.model.live import State, Status
 from stream_guard.outputs.branch import Branches, LiveEncoding
 from stream_guard.settings import Settings
-from stream_guard.settings_web import Web
-from stream_guard.sources.planes import PlaneEye, Shrinker, picture_of
-from stream_guard.track.smoother import FixedLagSmoother, Tracking
+from stream_guard.settings.web import Web
+from stream_guard.sources.handed import HandedSource
+from stream_guard.stations import station
 from stream_guard.web import peer
 from stream_guard.web.app import create_app
 from stream_guard.web.channel import Channel
@@ -62,78 +54,39 @@ class FedStation:
 
 
 class RedactingStation:
-    """What is handed in, redacted by the real detector, tracker and painter; a station with no card."""
+    """A real station of what is handed in, with the smallest detectors."""
 
     def __init__(self, name: str = "cam", lag: int = 3) -> None:
-        self.name, self.hub, self.hung_up = name, Hub(), 0
-        self._lag = lag
-        self._handed: queue.Queue[tuple[VideoFrame, float] | None] = queue.Queue(4)
-        self._taken_s: dict[int, float] = {}
-        self._said = Status(name, State.STARTING, lag_frames=lag)
-        self._shown_s = float("-inf")
-        self._thread = threading.Thread(target=self._run, name="station", daemon=True)
+        self.name, self.hung_up = name, 0
+        self._source = HandedSource(name)
+        settings = Settings.model_validate(
+            {"detect": {"preset": "fast", "detectors": ["yunet"]}, "live": {"lag_frames": lag}}
+        )
+        self._station = station(name, self._source, settings)
+        self.hub = self._station.hub
 
     def __enter__(self) -> RedactingStation:
-        self._thread.start()
+        self._station.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._handed.put(None)
-        self._thread.join()
-        self.hub.close()
+        self._station.stop()
 
     def hand(self, frame: VideoFrame) -> None:
-        with suppress(queue.Full):
-            self._handed.put_nowait((frame, time.monotonic()))
+        self._source.hand(frame)
 
     def hang_up(self) -> None:
         self.hung_up += 1
+        self._source.hang_up()
 
     def status(self) -> Status:
-        age_s = time.monotonic() - self._shown_s
-        return replace(self._said, age_s=age_s if self._said.frames_out else None)
-
-    def _run(self) -> None:
-        settings = Settings()
-        redactor = parts.redactor(settings, parts.style(settings.redact), parts.zones_in_force(settings))
-        detectors = Detectors(("yunet",))
-        try:
-            observer = detectors.observer(PRESETS["fast"])
-            tracker = FixedLagSmoother(self._lag, Tracking(hold_s=1.0))
-            for item in anonymize(self._frames(), observer, tracker, redactor):
-                assert isinstance(item, RedactedFrame)
-                self._show(item)
-        finally:
-            detectors.close()
-
-    def _frames(self) -> Iterator[Frame]:
-        shrinker, index, epoch, size = Shrinker("camera"), 0, 0, None
-        while (handed := self._handed.get()) is not None:
-            frame, taken_s = handed
-            frame.make_writable()
-            epoch += size not in (None, (frame.width, frame.height))
-            size = frame.width, frame.height
-            stamp = Stamp(epoch, index, taken_s)
-            self._taken_s[index] = taken_s
-            upright = Orientation()
-            yield Frame(stamp, picture_of(frame, upright), PlaneEye(frame, upright, None, shrinker))
-            index += 1
-
-    def _show(self, item: RedactedFrame) -> None:
-        self._shown_s = time.monotonic()
-        taken_s = self._taken_s.pop(item.stamp.index)
-        self._said = replace(
-            self._said, state=State.LIVE, width=item.picture.width, height=item.picture.height, fps=25.0,
-            frames_out=self._said.frames_out + 1, faces=len(item.cover.regions),
-            latency_s=(*self._said.latency_s[-50:], self._shown_s - taken_s),
-        )  # fmt: skip
-        self.hub.publish(Aired(item, self._shown_s, taken_s))
+        return self._station.status()
 
 
 @contextmanager
-def playing(station: RedactingStation, path: Path = WALK) -> Iterator[None]:
+def playing(to: RedactingStation, path: Path = WALK) -> Iterator[None]:
     """Hand a file's frames to a station at their own pace, again and again."""
     over = threading.Event()
 
@@ -144,7 +97,7 @@ def playing(station: RedactingStation, path: Path = WALK) -> Iterator[None]:
                 for frame in container.decode(video=0):
                     if over.wait(max(0.0, start_s + float(frame.time or 0) - time.monotonic())):
                         return
-                    station.hand(frame)
+                    to.hand(frame)
 
     thread = threading.Thread(target=play, name="camera", daemon=True)
     thread.start()

@@ -11,10 +11,12 @@ import click
 
 import stream_guard
 from stream_guard.cli.detect import detect
+from stream_guard.cli.devices import devices
 from stream_guard.cli.doctor import doctor
 from stream_guard.cli.evaluate import evaluate
 from stream_guard.cli.failure import debugging, report_failure, unknown
 from stream_guard.cli.keygen import keygen
+from stream_guard.cli.live import live
 from stream_guard.cli.models import models
 from stream_guard.cli.redact import redact
 from stream_guard.cli.settings import settings
@@ -46,7 +48,7 @@ def commands() -> None:
     """
 
 
-for _command in (redact, detect, verify, evaluate, models, settings, keygen, doctor):
+for _command in (redact, detect, verify, evaluate, live, devices, models, settings, keygen, doctor):
     _command.params.append(
         click.Option(["--debug"], is_flag=True, expose_value=False, help="Show tracebacks.")
     )

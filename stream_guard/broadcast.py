@@ -1,0 +1,138 @@
+"""A live run: stations and every way out of them, put together from the settings and ended together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from stream_guard.errors import SettingsError
+from stream_guard.live.station import Station
+from stream_guard.model.live import Status
+from stream_guard.model.ports import LiveSource
+from stream_guard.outputs import chosen
+from stream_guard.outputs.branch import Branches
+from stream_guard.outputs.hls import hls
+from stream_guard.outputs.output import Feed, Output, OutputStatus
+from stream_guard.outputs.push import push
+from stream_guard.outputs.record import record
+from stream_guard.outputs.rtsp_server import RtspServer
+from stream_guard.outputs.virtual_camera import virtual_camera
+from stream_guard.settings import Settings
+from stream_guard.sources.handed import HandedSource
+from stream_guard.stations import station
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Which ways out a live run has."""
+
+    web: bool = False
+    """WebRTC, Motion JPEG, the viewer page, status and metrics."""
+    rtsp_serve: str | None = None
+    """Where the RTSP server listens: "8554", ":8554" or "0.0.0.0:8554"."""
+    push: Sequence[str] = ()
+    """Addresses; {name} in them stands for the station's name."""
+    hls: Path | None = None
+    record: Path | None = None
+    virtual_camera: bool = False
+
+
+class Broadcast:
+    """Runs stations and their outputs from entering to leaving."""
+
+    def __init__(self, sources: Mapping[str, LiveSource], ways: Ways, settings: Settings) -> None:
+        """Make everything; nothing is started.
+
+        Raises:
+            SettingsError, OutputError: something that can be known to fail.
+        """
+        self.stations = {name: station(name, source, settings) for name, source in sources.items()}
+        self.address: str | None = None
+        """Of the viewer page, once entered."""
+        self._settings, self._sources, self._ways = settings, sources, ways
+        coding = chosen.encoding(settings.outputs)
+        self._branches = {name: Branches(one.hub, coding) for name, one in self.stations.items()}
+        self._outputs = self._make_outputs()
+        self._undo = ExitStack()
+
+    def _make_outputs(self) -> list[Output]:
+        feeds = {name: self._feed(name, one) for name, one in self.stations.items()}
+        wanted, ways = self._settings.outputs, self._ways
+        outputs: list[Output] = []
+        if ways.rtsp_serve is not None:
+            outputs.append(RtspServer(feeds, chosen.serving(wanted, *_listening(ways.rtsp_serve))))
+        for feed in feeds.values():
+            outputs += [push(feed, chosen.target(wanted, _named(url, feed, feeds))) for url in ways.push]
+            if ways.hls:
+                outputs.append(hls(feed, chosen.hls(wanted, ways.hls)))
+            if ways.record:
+                outputs.append(record(feed, chosen.recording(wanted, ways.record)))
+            if ways.virtual_camera:
+                outputs.append(virtual_camera(feed))
+        return outputs
+
+    def _feed(self, name: str, one: Station) -> Feed:
+        return Feed(name, one.hub, self._branches[name], lambda: one.sound)
+
+    def __enter__(self) -> Broadcast:
+        """Start all of it.
+
+        Raises:
+            OutputError: a way out cannot work: a port is taken, a folder cannot be written.
+        """
+        with ExitStack() as undo:
+            for one in self.stations.values():
+                undo.enter_context(one)
+            for branches in self._branches.values():
+                undo.callback(branches.close)
+            for output in self._outputs:
+                undo.callback(output.stop)
+                output.start()
+            if self._ways.web:
+                self._serve(undo)
+            self._undo = undo.pop_all()
+        return self
+
+    def _serve(self, undo: ExitStack) -> None:
+        from stream_guard.web.app import create_app  # FastAPI and aiortc take a second to load
+        from stream_guard.web.channel import Channel
+        from stream_guard.web.server import WebServer
+
+        channels = {
+            name: Channel(one, self._branches[name], _intake(self._sources[name]))
+            for name, one in self.stations.items()
+        }
+        web = self._settings.web
+        self.address = undo.enter_context(WebServer(create_app(channels, web), web)).address
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._undo.close()
+
+    def statuses(self) -> list[Status]:
+        return [one.status() for one in self.stations.values()]
+
+    def output_statuses(self) -> list[OutputStatus]:
+        return [output.status() for output in self._outputs]
+
+
+def _intake(source: LiveSource) -> HandedSource | None:
+    return source if isinstance(source, HandedSource) else None
+
+
+def _listening(text: str) -> tuple[str, int]:
+    """Return host and port of "8554", ":8554", "host:8554" or "[::1]:8554"."""
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise SettingsError(f"--rtsp-serve is {text!r}; it should be a port such as 8554, or 127.0.0.1:8554")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _named(url: str, feed: Feed, feeds: Mapping[str, Feed]) -> str:
+    if len(feeds) > 1 and "{name}" not in url:
+        raise SettingsError("several stations cannot be pushed to one address; put {name} into --push")
+    return url.replace("{name}", feed.name)
