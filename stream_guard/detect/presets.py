@@ -39,7 +39,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "fast": Preset(ViewSize(960), (), 640, Cadence(look_s=0.1, further_look_s=0.5, grey_side=480), 4),
     # 1136 wide at 16:9 pads to 1152x640, a fifth less work than the 1280x736 of 1280
     "balanced": Preset(
-        ViewSize(1136, 2.0), (1, 3), 640, Cadence(look_s=0.06, further_look_s=0.2, grey_side=640), 12
+        ViewSize(1136, 2.0), (1, 3), 640, Cadence(look_s=0.1, further_look_s=0.2, grey_side=640), 12
     ),
     "thorough": Preset(
         ViewSize(1920, 2.0), (1, 3, 2), 960, Cadence(look_s=0.0, further_look_s=0.08, grey_side=640), 32

@@ -15,6 +15,7 @@ from stream_guard.track.motion import follow_in_frames
 from stream_guard.track.window import Mark, Slot, Window
 
 _ENTERING_SHARE: Final = 0.25
+_MOST_WEIGHT: Final = 1.5
 _CLEARLY: Final = 0.7
 """Evidence of a track that may live on weak detections: two of 0.65."""
 
@@ -29,14 +30,15 @@ class Tracking:
     """How long a well-proven face stays covered after its last detection."""
     backfill_s: float = 2.0
     """How far before its first detection a well-proven face is covered."""
-    doubtful_s: float = 0.08
+    doubtful_s: float = 0.1
     """The same two times for a face seen once, at a low score."""
     proof: float = 2.0
     """Sum of (score - proof_floor) over its detections that proves a face: five detections of 0.7."""
     proof_floor: float = 0.3
     """A detection of less proves nothing: hands and emblems score so in look after look."""
     fresh_s: float = 0.08
-    """A detection that comes sooner after the last one counts for less: it has seen much the same."""
+    """A detection that comes sooner after the last one counts for less: it has seen much the same. One that
+    comes later counts for more, half as much again at most."""
     cut_hold_s: float = 0.15
     """How long an unmatched track outlives a scene cut (the cut may be a flash)."""
     growth_per_s: float = 0.75
@@ -156,7 +158,7 @@ class FixedLagSmoother:
         track.seen_s = slot.clock_s
         track.ends_s = math.inf
         track.growth = 0.0
-        track.evidence += self._evidence(face) * min(1.0, gap_s / self._rules.fresh_s)
+        track.evidence += self._evidence(face) * min(_MOST_WEIGHT, gap_s / self._rules.fresh_s)
 
     def _born(self, slot: Slot, face: Detection) -> Track:
         self._numbers += 1
