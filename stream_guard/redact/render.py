@@ -93,8 +93,7 @@ class MaskRedactor:
             self._swatch(frame, region, mask) for region, mask in zip(cover.regions, masks, strict=True)
         ]
         by_age = sorted(zip(cover.regions, masks, swatches, strict=True), key=lambda one: one[0].track)
-        # The oldest track last: where masks overlap, the edge of a newcomer must not run across a known face.
-        for mask, swatch in reversed(_sharing([(mask, swatch) for _, mask, swatch in by_age])):
+        for mask, swatch in _in_painting_order([(mask, swatch) for _, mask, swatch in by_age]):
             for channel in frame.picture.channels:
                 self._paint(channel, mask, swatch)
         if self._draw_boxes:
@@ -127,15 +126,23 @@ class MaskRedactor:
             del self._frozen[track]
 
 
-def _sharing(looks: Sequence[tuple[Mask, Swatch]]) -> list[tuple[Mask, Swatch]]:
-    """Give masks that lie on one face the look of the oldest, which comes first.
+def _in_painting_order(looks: Sequence[tuple[Mask, Swatch]]) -> list[tuple[Mask, Swatch]]:
+    """Return masks, the oldest of which comes first, in the order to paint them.
 
-    Two tracks of one face in two colours drew a mask's edge across the mouth, where it passes for detail.
+    The oldest track is painted last: where masks overlap, the edge of a newcomer must not run across a known
+    face. Masks on one face share the look of the oldest, the largest on top: an edge across the mouth, of two
+    colours or of one, passes for detail.
     """
-    shared: list[tuple[Mask, Swatch]] = []
-    for mask, own in looks:
-        shared.append((mask, next((look for older, look in shared if _is_one_face(mask, older)), own)))
-    return shared
+    shared: list[tuple[int, Mask, Swatch]] = []
+    for age, (mask, own) in enumerate(looks):
+        shared.append(
+            next(
+                ((rank, mask, look) for rank, older, look in shared if _is_one_face(mask, older)),
+                (age, mask, own),
+            )
+        )
+    shared.sort(key=lambda one: (-one[0], one[1].box.area))
+    return [(mask, look) for _, mask, look in shared]
 
 
 def _is_one_face(a: Mask, b: Mask) -> bool:
