@@ -9,6 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
+from traceback import format_exception
 
 import av
 import pytest
@@ -147,14 +148,37 @@ def test_an_address_is_shown_without_its_secrets() -> None:
     url = SafeUrl.parsed(f"rtsp://admin:{CANARY}@10.0.0.7:554/h264?token={CANARY}")
     assert str(url) == "rtsp://10.0.0.7:554/h264"
     assert CANARY not in f"{url}"
+    assert CANARY not in repr(url)
+    xm = SafeUrl.parsed(f"rtsp://10.0.0.7/user=admin_password={CANARY}_channel=1_stream=0.sdp?real")
+    assert str(xm) == "rtsp://10.0.0.7/user=admin_password=***"
     assert url.with_secrets == f"rtsp://admin:{CANARY}@10.0.0.7:554/h264?token={CANARY}"
     assert SafeUrl.parsed("rtsp://h/x", "a b", "p@/:").with_secrets == "rtsp://a%20b:p%40%2F%3A@h/x"
 
 
-def test_a_password_on_the_command_line_is_refused() -> None:
+@pytest.mark.parametrize("password", [CANARY, f"12/{CANARY}", f"a/b{CANARY}"])
+def test_a_password_on_the_command_line_is_refused(password: str) -> None:
     with pytest.raises(SettingsError, match="can be read by everybody") as caught:
-        camera_of(f"rtsp://admin:{CANARY}@10.0.0.7/x", {})
+        camera_of(f"rtsp://admin:{password}@10.0.0.7/x", {})
     assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", [f"12/{CANARY}", f"{CANARY}/b"])
+def test_a_slash_in_a_password_shows_nothing_of_it(password: str) -> None:
+    with pytest.raises(SettingsError, match="is no RTSP address") as caught:
+        source_of(Camera(url=f"rtsp://admin:{password}@10.0.0.7/x"), "door")
+    assert CANARY not in "".join(format_exception(caught.value))
+
+
+def test_a_camera_that_falls_silent_gives_no_password_away(tmp_path: Path) -> None:
+    require_rtsp_server()
+    path = planted_file(tmp_path / "x.mp4", 5.0)
+    with RtspCamera(path, login=("viewer", CANARY)) as camera:
+        items = RtspSource(SafeUrl.parsed(camera.url, "viewer", CANARY)).items(Event())
+        next(items)
+        camera.freeze()
+        _, lost = until_lost(items)
+    assert str(lost) == f"{camera.url} stopped sending"
+    assert CANARY not in "".join(format_exception(lost))
 
 
 def test_sources_are_found_by_name_or_address() -> None:

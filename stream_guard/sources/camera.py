@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from threading import Event
@@ -120,19 +120,33 @@ def camera_items(
     Raises:
         SourceLostError: it has ended, cannot be read, or changed its picture.
     """
-    with closing(container), _said_of(label):
-        video = _video(container, label)
-        sound = [s for s in container.streams.audio if s.codec_context is not None][:1] if keep_audio else []
-        framer = Framer(label)
-        distrust = _Distrust(losses)
-        for packet in _packets(container, [video, *sound], stopped, distrust):
-            if packet.stream is not video:
-                yield Passthrough(packet)
-                continue
-            for decoded in distrust.decoded(video, packet):
-                yield framer.frame(decoded, video.sample_aspect_ratio or None, distrust.of(decoded))
-        if not stopped.is_set():
-            raise SourceLostError(f"{label} stopped sending")
+    # what PyAV raises holds the address with its password: nothing of it is passed on, not as a cause
+    try:
+        with closing(container):
+            yield from _items(container, label, stopped, keep_audio, _Distrust(losses))
+        reason = "stopped sending"
+    except SourceLostError:
+        raise
+    except (av.ExitError, av.TimeoutError):  # FFmpeg's words for its time being over
+        reason = "stopped sending"
+    except (av.FFmpegError, InputError) as exc:
+        reason = f"was lost: {getattr(exc, 'strerror', None) or 'it cannot be read any more'}"
+    if not stopped.is_set():
+        raise SourceLostError(f"{label} {reason}")
+
+
+def _items(
+    container: InputContainer, label: str, stopped: Event, keep_audio: bool, distrust: _Distrust
+) -> Iterator[Item]:
+    video = _video(container, label)
+    sound = [s for s in container.streams.audio if s.codec_context is not None][:1] if keep_audio else []
+    framer = Framer(label)
+    for packet in _packets(container, [video, *sound], stopped, distrust):
+        if packet.stream is not video:
+            yield Passthrough(packet)
+            continue
+        for decoded in distrust.decoded(video, packet):
+            yield framer.frame(decoded, video.sample_aspect_ratio or None, distrust.of(decoded))
 
 
 def _video(container: InputContainer, label: str) -> VideoStream:
@@ -177,10 +191,10 @@ class _Distrust:
         try:
             with self.watching():
                 frames = video.codec_context.decode(packet)
-        except av.FFmpegError as exc:
+        except av.FFmpegError:
             self._damaged, self._errors = True, self._errors + 1
             if self._errors > _MOST_ERRORS:
-                raise SourceLostError(f"the picture cannot be decoded: {exc.strerror or exc}") from exc
+                raise
             return []
         self._errors = 0
         if self._losses and self._losses.taken():
@@ -205,17 +219,3 @@ class _Distrust:
         elif decoded.key_frame and decoded.pts not in self._suspects:
             self._damaged = False
         return self._damaged
-
-
-@contextmanager
-def _said_of(label: str) -> Iterator[None]:
-    """Turn FFmpeg's errors while reading into one sentence without an address."""
-    try:
-        yield
-    except SourceLostError:
-        raise
-    except (av.ExitError, av.TimeoutError) as exc:  # FFmpeg's words for its time being over
-        raise SourceLostError(f"{label} stopped sending") from exc
-    except (av.FFmpegError, InputError) as exc:
-        reason = getattr(exc, "strerror", None) or "it cannot be read any more"
-        raise SourceLostError(f"{label} was lost: {reason}") from exc
