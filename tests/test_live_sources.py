@@ -240,3 +240,11 @@ def test_load_is_shed_step_by_step_and_taken_back_in_calm() -> None:
         came += 30
         load.note(float(second), came, dropped)
     assert load.step == 0
+
+
+def test_a_camera_that_comes_and_goes_sheds_no_load() -> None:
+    load = Load()
+    for session in range(5):
+        for second in range(9):
+            load.note(10.0 * session + second, 1 + 30 * second, 0)
+    assert load.step == 0
