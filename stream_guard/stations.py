@@ -43,9 +43,14 @@ def source_of(camera: Camera, name: str, *, loop: bool = False) -> LiveSource:
     if scheme in SCHEMES:
         try:
             address = SafeUrl.parsed(url, camera.user, camera.password.get_secret_value())
-        except ValueError as exc:
-            raise SettingsError(f"the address of {name} is no RTSP address: {exc}") from exc
-        return RtspSource(address, camera.transport, keep_audio)
+        except ValueError:
+            pass  # its words quote the address, with the password in it
+        else:
+            return RtspSource(address, camera.transport, keep_audio)
+        raise SettingsError(
+            f"the address of {name} is no RTSP address; write rtsp://HOST:554/PATH, with user and "
+            "password in settings of their own"
+        )
     if scheme == "webcam":
         return WebcamSource(url.partition(":")[2] or "0")
     if scheme == "test":
@@ -73,7 +78,8 @@ def camera_of(given: str, cameras: Mapping[str, Camera]) -> tuple[str, Camera]:
         near = did_you_mean(given, cameras)
         hint = f"; did you mean {near}?" if near else "; it is neither in the settings nor a file"
         raise SettingsError(f"there is no source {given!r}{hint}")
-    if given.lower().startswith(tuple(f"{scheme}://" for scheme in SCHEMES)) and "@" in given.split("/")[2]:
+    # anywhere: a password with a slash in it moves the @ out of where it belongs
+    if given.lower().startswith(tuple(f"{scheme}://" for scheme in SCHEMES)) and "@" in given:
         raise SettingsError(
             "a password in an address on the command line can be read by everybody on this machine; put the "
             "camera into the settings file ([sources.NAME] with url, user and password) and give its name"

@@ -66,11 +66,14 @@ def planted_file(path: Path, seconds: float, width: int = 320, height: int = 240
 
 
 class RtspCamera:
-    """A gst-rtsp-server that plays a file under /cam; a context manager that ends it."""
+    """A gst-rtsp-server that plays a file under /cam; a context manager that ends it.
 
-    def __init__(self, file: Path, port: int | None = None, login: Sequence[str] = ()) -> None:
+    With `lose` it loses every so manieth packet.
+    """
+
+    def __init__(self, file: Path, port: int | None = None, login: Sequence[str] = (), lose: int = 0) -> None:
         self.port = port or free_port()
-        self._command = [SYSTEM_PYTHON, str(SCRIPT), str(file), str(self.port), *login]
+        self._command = [SYSTEM_PYTHON, str(SCRIPT), str(file), str(self.port), str(lose), *login]
         self._process: subprocess.Popen[str] | None = None
 
     @property

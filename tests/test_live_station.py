@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,7 +15,9 @@ import av
 import pytest
 
 from stream_guard.errors import SourceLostError
+from stream_guard.live import station
 from stream_guard.live.cards import Cards
+from stream_guard.live.session import Judges, Session
 from stream_guard.live.station import Station
 from stream_guard.model.address import SafeUrl
 from stream_guard.model.frame import Item
@@ -87,9 +89,9 @@ def _rgb(aired: Aired) -> Any:
 
 @contextmanager
 def on_air(source: LiveSource, bench: TestBench | None = None) -> Iterator[Watcher]:
-    station = Station("cam", source, bench or TestBench(), Cards(painter()), 6)
-    watcher = Watcher(station)
-    with station:
+    one = Station("cam", source, bench or TestBench(), Cards(painter()), 6)
+    watcher = Watcher(one)
+    with one:
         yield watcher
     watcher.end()
     assert watcher.readable == 0
@@ -150,6 +152,77 @@ def test_a_detector_that_hangs_brings_a_card_and_is_replaced() -> None:
         assert until(lambda: bench.abandoned > 0, 12)
         again.set()
         assert until(seen.is_live)
+
+
+def test_detectors_that_all_hang_are_not_loaded_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(station, "_DEAD_S", 0.6)
+    monkeypatch.setattr(station, "_MOST_HANGING", 2)
+    again = Event()
+
+    def fault(late: int, right: Sequence[Detection]) -> Sequence[Detection]:
+        again.wait(60)
+        return right
+
+    bench = TestBench(lambda: Faulty(fault, spared=0))
+    with on_air(Planted(), bench) as seen:
+        assert until(lambda: "one after the other" in (seen.station.status().reason or ""), 20)
+        assert (seen.station.status().state, bench.abandoned) == (State.FAILED, 2)
+        assert all(card for _, card in seen.frames)
+        again.set()
+
+
+def test_detectors_that_cannot_be_loaded_at_first_are_tried_again() -> None:
+    class Scarce(TestBench):
+        def judges(self) -> Judges:
+            self.abandoned += 1
+            if self.abandoned == 1:
+                raise MemoryError
+            return super().judges()
+
+    with on_air(Planted(), Scarce()) as seen:
+        assert until(lambda: "cannot be loaded (MemoryError)" in (seen.station.status().reason or ""))
+        assert until(seen.is_live)
+
+
+def test_a_driver_that_never_gives_its_reader_back_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(station, "_LEAVES_WITHIN_S", 0.3)
+    gives_back = Event()
+
+    class Stuck(Planted):
+        def items(self, stopped: Event) -> Iterator[Item]:
+            yield from islice(super().items(stopped), 20)
+            gives_back.wait(60)
+
+    with on_air(Stuck()) as seen:
+        assert until(lambda: seen.station.status().state is State.STALLED)
+        began_s = time.monotonic()
+    assert time.monotonic() - began_s < 5
+    assert not [thread for thread in threading.enumerate() if thread.name == "guard"]
+    gives_back.set()
+
+
+def test_the_delay_counts_the_time_in_which_a_frame_waits_for_the_guard() -> None:
+    looks, go_on = Event(), Event()
+
+    def fault(late: int, right: Sequence[Detection]) -> Sequence[Detection]:
+        looks.set()
+        go_on.wait(20)
+        return right
+
+    taken: list[float | None] = []
+    judges = TestBench(lambda: Faulty(fault, spared=0), lag=0).judges()
+    session = Session(judges, lambda _, taken_s: taken.append(taken_s))
+    framer = Framer("cam")
+    raw = [av.VideoFrame.from_ndarray(planted(index=k), "rgb24").reformat(format="yuv420p") for k in range(2)]
+    session.put(framer.frame(raw[0]))
+    assert looks.wait(20)
+    session.put(framer.frame(raw[1]))
+    put_s = time.monotonic()
+    go_on.set()
+    assert until(lambda: len(taken) == 2)
+    assert session.end()
+    assert taken[1] is not None
+    assert taken[1] <= put_s
 
 
 def test_a_picture_that_changes_its_size_is_covered_all_along() -> None:
@@ -246,10 +319,13 @@ def test_a_camera_that_is_not_there_is_said_to_be_so() -> None:
     assert caught.value.__cause__ is None or CANARY not in repr(caught.value.__cause__)
 
 
-def test_restarts_leave_no_thread_behind(footage_of_code: dict[str, Path]) -> None:
+def test_restarts_leave_no_thread_and_no_descriptor_behind(footage_of_code: dict[str, Path]) -> None:
     before = set(threading.enumerate())
+    descriptors = []
     with RtspCamera(footage_of_code["usual"]) as camera:
-        for _ in range(3):
+        for _ in range(4):
             with on_air(RtspSource(SafeUrl.parsed(camera.url))) as seen:
                 assert until(seen.is_live)
+            descriptors.append(len(list(Path("/proc/self/fd").iterdir())) if Path("/proc").is_dir() else 0)
     assert set(threading.enumerate()) <= before
+    assert descriptors[-1] == descriptors[0]

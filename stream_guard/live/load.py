@@ -44,8 +44,9 @@ class Load:
     def note(self, now_s: float, came: int, dropped: int) -> bool:
         """Take the counts so far; tell whether the step has changed."""
         if self._since_s is None:
-            self._since_s = self._calm_since_s = now_s
-            self._came, self._dropped = came, dropped
+            self._calm_since_s = now_s
+        if self._since_s is None or came < self._came:  # a new session counts from 0
+            self._since_s, self._came, self._dropped = now_s, came, dropped
             return False
         if now_s - self._since_s < _WINDOW_S:
             return False

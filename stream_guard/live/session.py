@@ -18,6 +18,8 @@ from stream_guard.model.redacted import RedactedFrame
 from stream_guard.model.verdict import Between, Observation
 
 _LOOKS_KEPT: Final = 50
+_ARRIVALS_KEPT: Final = 1000
+"""More than a lag can hold."""
 _JOIN_S: Final = 1.5
 
 
@@ -79,7 +81,7 @@ class Session:
         self._stopwatch = _Stopwatch(judges.observer)
         self._air = air
         self._mailbox = NewestWins()
-        self._came_s: dict[int, float] = {}
+        self._came: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS_KEPT)
         self._ended = False
         self.frames_in = 0
         self.error: Exception | None = None
@@ -101,9 +103,16 @@ class Session:
         """Mean time of a look, lately."""
         return self._stopwatch.mean_s
 
+    @property
+    def hangs(self) -> bool:
+        """Its thread has not ended."""
+        return self._thread.is_alive()
+
     def put(self, item: Item) -> None:
         """Take what the source has, from the source's thread."""
-        self.frames_in += isinstance(item, Frame)
+        if isinstance(item, Frame):
+            self.frames_in += 1
+            self._came.append((item.stamp.index, time.monotonic()))
         self._mailbox.put(item)
 
     def shed(self, shedding: Shedding) -> None:
@@ -114,7 +123,7 @@ class Session:
         self._ended = True
         self._mailbox.end()
         self._thread.join(_JOIN_S)
-        return not self._thread.is_alive()
+        return not self.hangs
 
     def _run(self) -> None:
         judges = self._judges
@@ -122,21 +131,22 @@ class Session:
             for item in anonymize(self._items(), self._stopwatch, judges.tracker, judges.redactor):
                 if self._ended:
                     return
-                taken_s = (
-                    self._came_s.pop(item.stamp.index, None) if isinstance(item, RedactedFrame) else None
-                )
-                self._air(item, taken_s)
+                self._air(item, self._taken_s(item))
         except _Over:
             return
         except Exception as exc:  # noqa: BLE001 - the station shows a card with it and begins anew
             self.error = exc
 
     def _taken_s(self, item: RedactedFrame | Passthrough) -> float | None:
-        return self._came_s.pop(item.stamp.index, None) if isinstance(item, RedactedFrame) else None
+        """Return when a frame came in; what came before it has been shown or dropped."""
+        if not isinstance(item, RedactedFrame):
+            return None
+        while self._came and self._came[0][0] <= item.stamp.index:
+            index, came_s = self._came.popleft()
+            if index == item.stamp.index:
+                return came_s
+        return None
 
     def _items(self) -> Iterator[Item]:
-        for item in self._mailbox:
-            if isinstance(item, Frame):
-                self._came_s[item.stamp.index] = time.monotonic()
-            yield item
+        yield from self._mailbox
         raise _Over  # not a plain end: that would flush frames whose covers are not final

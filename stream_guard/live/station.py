@@ -11,7 +11,7 @@ from statistics import median
 from types import TracebackType
 from typing import Any, Final, Protocol
 
-from stream_guard.errors import SourceLostError, StreamGuardError
+from stream_guard.errors import ModelError, SourceLostError, StreamGuardError
 from stream_guard.live.cards import Cards
 from stream_guard.live.hub import Hub
 from stream_guard.live.load import Load
@@ -37,6 +37,10 @@ _RETRIES_S: Final = (0.5, 1.0, 2.0, 3.0)
 _REFUSED_RETRIES_S: Final = (5.0, 10.0, 20.0, 30.0)
 """Cameras lock out who tries wrong passwords too often."""
 _RATE_WINDOW_S: Final = 2.0
+_MOST_HANGING: Final = 3
+"""Sets of detectors that may hang: each holds memory that nobody can take back."""
+_LEAVES_WITHIN_S: Final = 8.0
+"""Longer than it takes to open a camera that does not answer."""
 
 
 class Bench(Protocol):
@@ -74,6 +78,7 @@ class Station:
         self._stopped = threading.Event()
         self._load = Load()
         self._session: Session | None = None
+        self._hanging: list[Session] = []
         self._lost: _Lost | None = None
         self._whole: str | None = None
         self._size = (0, 0)
@@ -99,11 +104,13 @@ class Station:
         self.stop()
 
     def stop(self) -> None:
-        """End all threads; waits for a camera that is being read, for some seconds at most."""
+        """End all threads; a driver that does not give its reader back is left behind after some seconds."""
         self._stopped.set()
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join()
+                thread.join(_LEAVES_WITHIN_S)
+        if (session := self._session) is not None:
+            self._end(session)
         self.hub.close()
         self._bench.close()
 
@@ -128,6 +135,8 @@ class Station:
             session = self._begin()
         except StreamGuardError as exc:
             return SourceLostError(str(exc), needs_a_person=True), False
+        except Exception as exc:  # noqa: BLE001 - out of memory today, not tomorrow
+            return SourceLostError(f"the detectors cannot be loaded ({type(exc).__name__})"), False
         try:
             for item in self._source.items(self._stopped):
                 self._came(session, item)
@@ -143,6 +152,9 @@ class Station:
         return lost, self._frames_out > out_before
 
     def _begin(self) -> Session:
+        self._hanging = [session for session in self._hanging if session.hangs]
+        if len(self._hanging) >= _MOST_HANGING:
+            raise ModelError("the detectors do not answer, one after the other; start the program anew")
         judges = self._bench.judges()
         judges.shed(self._load.shedding)
         session = Session(judges, lambda item, taken_s: self._air(session, item, taken_s))
@@ -157,6 +169,7 @@ class Station:
             self._past_in += session.frames_in
             self._past_dropped += session.dropped
         if not session.end():
+            self._hanging.append(session)
             self._bench.abandon()
 
     def _came(self, session: Session, item: Item) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+_PASSWORD_IN_PATH: Final = re.compile(r"((?:pass(?:word|wd)?|pwd)=)[^&;/]*", re.IGNORECASE)
+"""Some cameras want it there: /user=admin_password=xyz_channel=1_stream=0.sdp."""
 
 
 @dataclass(frozen=True, slots=True)
 class SafeUrl:
     """An address apart from its secrets; as text it is its scheme, host and path alone."""
 
-    url: str
-    """Without user and password."""
+    url: str = field(repr=False)
+    """Without user and password, but with a query that may hold a token."""
     user: str = ""
     password: str = field(default="", repr=False)
 
@@ -25,6 +30,8 @@ class SafeUrl:
         parts = urlsplit(text)
         if not parts.hostname or not (parts.port is None or parts.port):
             raise ValueError("it names no host")
+        if "@" in parts.path:  # what stands before it may be a password with a slash in it
+            raise ValueError("write %2F for a slash in a password, and %40 for an @")
         bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
         return cls(bare, user or unquote(parts.username or ""), password or unquote(parts.password or ""))
 
@@ -39,4 +46,5 @@ class SafeUrl:
 
     def __str__(self) -> str:
         parts = urlsplit(self.url)
-        return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+        path = _PASSWORD_IN_PATH.sub(r"\1***", parts.path)
+        return urlunsplit((parts.scheme, parts.netloc, path, "", ""))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from threading import Event
@@ -17,6 +18,7 @@ from av.video.stream import VideoStream
 from stream_guard.errors import InputError, SourceLostError
 from stream_guard.model.frame import Frame, Item, Passthrough, Stamp
 from stream_guard.model.geometry import Orientation
+from stream_guard.sources.loss import Losses
 from stream_guard.sources.planes import PlaneEye, Shrinker, paintable, picture_of
 from stream_guard.sources.pyav import MAX_PIXELS, chosen_video, display_matrix_of, orientation_of
 
@@ -25,6 +27,12 @@ _MOST_ERRORS: Final = 100
 _LONGEST_STEP_S: Final = 2.0
 """Time stamps that leap further are not believed; the clock on the wall is."""
 _LEAST_STEP_S: Final = 0.001
+_TAINTED_BY_A_LOSS: Final = 2
+"""Pictures that may have been hit: a key frame that was itself hit mends nothing."""
+_TAINTED_WHILE_OPENED: Final = 60
+"""FFmpeg reads on for half a second to know the stream: half a second at 120 frames per second."""
+_SUSPECTS: Final = 16
+"""Time stamps of them that are remembered: more than a decoder reorders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,28 +105,48 @@ class _Clock:
 
 
 def camera_items(
-    container: InputContainer, label: str, stopped: Event, *, keep_audio: bool, lossy: bool = False
+    container: InputContainer,
+    label: str,
+    stopped: Event,
+    *,
+    keep_audio: bool,
+    losses: Losses | None = None,
 ) -> Iterator[Item]:
     """Yield frames and sound packets of an opened camera, which is closed in the end.
 
-    With `lossy`, as by UDP, frames count as damaged from a loss until the next key frame.
+    With `losses`, which heard the container being opened, frames count as damaged from one until the next
+    sound key frame.
 
     Raises:
         SourceLostError: it has ended, cannot be read, or changed its picture.
     """
-    with closing(container), _said_of(label):
-        video = _video(container, label)
-        sound = [s for s in container.streams.audio if s.codec_context is not None][:1] if keep_audio else []
-        framer = Framer(label)
-        distrust = _Distrust(lossy)
-        for packet in _packets(container, [video, *sound], stopped, distrust):
-            if packet.stream is not video:
-                yield Passthrough(packet)
-                continue
-            for decoded in distrust.decoded(video, packet):
-                yield framer.frame(decoded, video.sample_aspect_ratio or None, distrust.of(decoded))
-        if not stopped.is_set():
-            raise SourceLostError(f"{label} stopped sending")
+    # what PyAV raises holds the address with its password: nothing of it is passed on, not as a cause
+    try:
+        with closing(container):
+            yield from _items(container, label, stopped, keep_audio, _Distrust(losses))
+        reason = "stopped sending"
+    except SourceLostError:
+        raise
+    except (av.ExitError, av.TimeoutError):  # FFmpeg's words for its time being over
+        reason = "stopped sending"
+    except (av.FFmpegError, InputError) as exc:
+        reason = f"was lost: {getattr(exc, 'strerror', None) or 'it cannot be read any more'}"
+    if not stopped.is_set():
+        raise SourceLostError(f"{label} {reason}")
+
+
+def _items(
+    container: InputContainer, label: str, stopped: Event, keep_audio: bool, distrust: _Distrust
+) -> Iterator[Item]:
+    video = _video(container, label)
+    sound = [s for s in container.streams.audio if s.codec_context is not None][:1] if keep_audio else []
+    framer = Framer(label)
+    for packet in _packets(container, [video, *sound], stopped, distrust):
+        if packet.stream is not video:
+            yield Passthrough(packet)
+            continue
+        for decoded in distrust.decoded(video, packet):
+            yield framer.frame(decoded, video.sample_aspect_ratio or None, distrust.of(decoded))
 
 
 def _video(container: InputContainer, label: str) -> VideoStream:
@@ -147,53 +175,47 @@ def _packets(
 class _Distrust:
     """Remembers that something was lost, until a key frame mends it."""
 
-    def __init__(self, lossy: bool) -> None:
-        self._lossy = lossy
-        self._damaged = False
+    def __init__(self, losses: Losses | None) -> None:
+        self._losses = losses
+        self._damaged = losses is not None and losses.taken()
+        self._tainted = _TAINTED_WHILE_OPENED if self._damaged else 0
+        self._suspects: deque[int | None] = deque(maxlen=_SUSPECTS)
         self._errors = 0
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Notice what FFmpeg says of lost packets: the frames decoded after that look sound."""
-        if not self._lossy:
-            yield
-            return
-        with av.logging.Capture(local=True) as said:
-            yield
-        if any("missed" in message or "lost" in message for _, _, message in said):
-            self._damaged = True
+    def watching(self) -> AbstractContextManager[None]:
+        """Notice what FFmpeg says of lost packets in the block."""
+        return self._losses.watched() if self._losses else nullcontext()
 
     def decoded(self, video: VideoStream, packet: av.Packet[Any]) -> list[av.VideoFrame]:
+        self._suspect(packet)
         try:
-            frames = video.codec_context.decode(packet)
-        except av.FFmpegError as exc:
+            with self.watching():
+                frames = video.codec_context.decode(packet)
+        except av.FFmpegError:
             self._damaged, self._errors = True, self._errors + 1
             if self._errors > _MOST_ERRORS:
-                raise SourceLostError(f"the picture cannot be decoded: {exc.strerror or exc}") from exc
+                raise
             return []
         self._errors = 0
-        if packet.is_corrupt:
+        if self._losses and self._losses.taken():
             self._damaged = True
+            self._suspects.append(packet.pts)
         return frames
+
+    def _suspect(self, packet: av.Packet[Any]) -> None:
+        # a picture is handed over when the next one begins: a loss may be in either
+        if self._losses and self._losses.taken():
+            self._damaged, self._tainted = True, max(_TAINTED_BY_A_LOSS, self._tainted)
+        if packet.is_corrupt:
+            self._damaged, self._tainted = True, max(1, self._tainted)
+        if self._tainted:
+            self._tainted -= 1
+            self._suspects.append(packet.pts)
 
     def of(self, decoded: av.VideoFrame) -> bool:
         """Tell whether a frame is not to be trusted."""
         if decoded.is_corrupt:
             self._damaged = True
-        elif decoded.key_frame:
+        elif decoded.key_frame and decoded.pts not in self._suspects:
             self._damaged = False
         return self._damaged
-
-
-@contextmanager
-def _said_of(label: str) -> Iterator[None]:
-    """Turn FFmpeg's errors while reading into one sentence without an address."""
-    try:
-        yield
-    except SourceLostError:
-        raise
-    except (av.ExitError, av.TimeoutError) as exc:  # FFmpeg's words for its time being over
-        raise SourceLostError(f"{label} stopped sending") from exc
-    except (av.FFmpegError, InputError) as exc:
-        reason = getattr(exc, "strerror", None) or "it cannot be read any more"
-        raise SourceLostError(f"{label} was lost: {reason}") from exc

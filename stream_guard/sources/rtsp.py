@@ -13,6 +13,7 @@ from stream_guard.errors import SourceLostError
 from stream_guard.model.address import SafeUrl
 from stream_guard.model.frame import Item
 from stream_guard.sources.camera import camera_items
+from stream_guard.sources.loss import Losses
 
 SCHEMES: Final = ("rtsp", "rtsps")
 _OPEN_S: Final = 3.0
@@ -22,6 +23,8 @@ _OPTIONS: Final = {
     "analyzeduration": "500000",  # half a second of stream, in microseconds
     "protocol_whitelist": "rtp,rtsp,rtsps,srtp,tcp,tls,udp,crypto",
 }
+_HEARD_BY_TCP: Final = {"reorder_queue_size": "2"}
+"""Without a queue FFmpeg is silent about the gaps that a camera left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,15 @@ class RtspSource:
         Raises:
             SourceLostError: it cannot be reached, refuses the password, or stopped sending.
         """
-        container = self._open()
-        lossy = self.transport == "udp"
-        yield from camera_items(container, self.label, stopped, keep_audio=self.keep_audio, lossy=lossy)
+        losses = Losses()
+        with losses.watched():
+            container = self._open()
+        yield from camera_items(container, self.label, stopped, keep_audio=self.keep_audio, losses=losses)
 
     def _open(self) -> av.container.InputContainer:
         options = _OPTIONS | {"rtsp_transport": self.transport}
+        if self.transport == "tcp":
+            options |= _HEARD_BY_TCP
         # what PyAV raises holds the address with its password: nothing of it is passed on, not as a cause
         failure: SourceLostError
         try:
