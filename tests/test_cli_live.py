@@ -118,6 +118,7 @@ def test_two_cameras_one_of_them_dead(tmp_path: Path) -> None:
         (["test:", "--rtsp-serve", "0.0.0.0:0"], 4, "set a user and a password"),
         (["test:", "--host", "0.0.0.0"], 2, "token"),  # noqa: S104 - it is refused
         (["test:", "--push", "http://x/y"], 4, "streams are pushed to addresses that begin with"),
+        (["test:", "--push", f"rtsp://me:{CANARY}@127.0.0.1/x"], 2, "a password in --push"),
         (["test:", "--record", "/proc/none"], 4, "/proc/none"),
     ],
 )

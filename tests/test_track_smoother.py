@@ -366,3 +366,9 @@ def test_what_was_seen_too_faintly_is_told() -> None:
     within = Box(25, 25, 45, 50)
     (cover,) = covers([seen(0, (strong, 0.9), (faint, 0.1), (within, 0.1))])
     assert [face.box for face in cover.uncovered] == [faint]
+
+
+def test_a_torso_does_not_take_the_track_of_a_face() -> None:
+    torso = Box(93, 129, 293, 377)
+    assert assign([Box(251, 129, 292, 176)], [torso]) == []
+    assert assign([Box(251, 129, 292, 176)], [Box(240, 120, 300, 190)]) == [(0, 0)]

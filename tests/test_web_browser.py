@@ -81,7 +81,7 @@ def until_true(page: Any, expression: str) -> None:
 
 
 def frames_shown(page: Any, count: int) -> None:
-    until_true(page, f"Number(document.getElementById('video').dataset.frames ?? 0) >= {count}")
+    until_true(page, f"Number(document.getElementById('video')?.dataset.frames ?? 0) >= {count}")
 
 
 def grabbed(page: Any, element: str = "video") -> Any:

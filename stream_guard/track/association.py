@@ -12,6 +12,8 @@ _Item = TypeVar("_Item")
 BUFFER: Final = 0.3
 """Boxes are grown by this share of their size before they are compared: small fast faces do not overlap."""
 _MIN_IOU: Final = 0.05
+_MOST_TIMES: Final = 2.5
+"""A face is not so much larger or smaller from one look to the next: a torso once took a face's track."""
 
 
 def without(items: Sequence[_Item], gone: Sequence[int]) -> list[_Item]:
@@ -32,7 +34,7 @@ def assign(tracks: Sequence[Box], detections: Sequence[Box]) -> list[tuple[int, 
         (-iou, i, j)
         for i, track in enumerate(wide_tracks)
         for j, detection in enumerate(wide_detections)
-        if (iou := track.iou(detection)) > _MIN_IOU
+        if (iou := track.iou(detection)) > _MIN_IOU and _are_alike(track, detection)
     )
     pairs: list[tuple[int, int]] = []
     used_tracks: set[int] = set()
@@ -43,3 +45,8 @@ def assign(tracks: Sequence[Box], detections: Sequence[Box]) -> list[tuple[int, 
             used_tracks.add(i)
             used_detections.add(j)
     return pairs
+
+
+def _are_alike(a: Box, b: Box) -> bool:
+    """Tell whether two boxes are about as large as each other."""
+    return max(a.w, b.w) <= _MOST_TIMES * min(a.w, b.w) and max(a.h, b.h) <= _MOST_TIMES * min(a.h, b.h)

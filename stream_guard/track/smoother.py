@@ -30,7 +30,7 @@ class Tracking:
     """How long a well-proven face stays covered after its last detection."""
     backfill_s: float = 2.0
     """How far before its first detection a well-proven face is covered."""
-    doubtful_s: float = 0.1
+    doubtful_s: float = 0.12
     """The same two times for a face seen once, at a low score."""
     proof: float = 2.0
     """Sum of (score - proof_floor) over its detections that proves a face: five detections of 0.7."""
