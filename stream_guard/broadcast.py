@@ -135,8 +135,8 @@ def _listening(text: str) -> tuple[str, int]:
 def _named(url: str, feed: Feed, feeds: Mapping[str, Feed]) -> str:
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise SettingsError(
-            "a password in --push can be read by everybody on this machine; put it into outputs.push_user and "
-            "outputs.push_password, in the settings file or the environment"
+            "a password in --push can be read by everybody on this machine; put outputs.push_user and "
+            "outputs.push_password into the settings file or the environment"
         )
     if len(feeds) > 1 and "{name}" not in url:
         raise SettingsError("several stations cannot be pushed to one address; put {name} into --push")
