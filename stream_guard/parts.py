@@ -59,17 +59,24 @@ def sink(source: FileSource | StillSource, target: Path, settings: Settings) -> 
 
 def guarded(looking: Observer, settings: Settings) -> Observer:
     """Return the observer with what the settings put around it: patience, and zones to ignore."""
+    return zoned(Patience(looking, settings.limits.unseen_frames), settings)
+
+
+def zoned(observer: Observer, settings: Settings) -> Observer:
+    """Return the observer, deaf to faces in zones to ignore where there are any."""
     zones = settings.zones
-    observer: Observer = Patience(looking, settings.limits.unseen_frames)
-    if zones.ignore_zone:
-        ignore, cover = zones_of(zones.ignore_zone), zones_of(zones.cover_zone)
-        observer = ZonedObserver(observer, ignore, cover, settings.detect.confidence)
-    return observer
+    if not zones.ignore_zone:
+        return observer
+    ignore, cover = zones_of(zones.ignore_zone), zones_of(zones.cover_zone)
+    return ZonedObserver(observer, ignore, cover, settings.detect.confidence)
+
+
+def rules(settings: Settings) -> Tracking:
+    return Tracking(confidence=settings.detect.confidence, hold_s=settings.track.hold_s)
 
 
 def tracker(settings: Settings, media: Media) -> Tracker:
-    rules = Tracking(confidence=settings.detect.confidence, hold_s=settings.track.hold_s)
-    return FixedLagSmoother(_lag(settings, media), rules)
+    return FixedLagSmoother(_lag(settings, media), rules(settings))
 
 
 class _NotLooking:

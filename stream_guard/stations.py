@@ -9,7 +9,6 @@ from typing import Final
 from stream_guard import native, parts
 from stream_guard.detect.models import bundled_folder
 from stream_guard.detect.presets import PRESETS, Detectors
-from stream_guard.detect.zones import ZonedObserver
 from stream_guard.errors import SettingsError
 from stream_guard.live.cards import Cards
 from stream_guard.live.load import Shedding
@@ -17,8 +16,7 @@ from stream_guard.live.session import Judges
 from stream_guard.live.station import Station
 from stream_guard.live.wary import Wary
 from stream_guard.model.address import SafeUrl
-from stream_guard.model.polygon import zones_of
-from stream_guard.model.ports import LiveSource, Observer
+from stream_guard.model.ports import LiveSource
 from stream_guard.settings import Settings, did_you_mean
 from stream_guard.settings.live import Camera
 from stream_guard.sources.handed import HandedSource
@@ -26,7 +24,7 @@ from stream_guard.sources.paced import PacedSource
 from stream_guard.sources.pattern import PatternSource
 from stream_guard.sources.rtsp import SCHEMES, RtspSource
 from stream_guard.sources.webcam import WebcamSource
-from stream_guard.track.smoother import FixedLagSmoother, Tracking
+from stream_guard.track.smoother import FixedLagSmoother
 
 UNNAMED: Final = "live"
 """Name of the station of a source that is given by its address."""
@@ -111,24 +109,16 @@ class DetectorBench:
             with native.libraries_required():
                 self._detectors = Detectors(self._settings.detect.detectors)
         looking = self._detectors.observer(PRESETS[self._settings.detect.preset])
-        rules = Tracking(confidence=self._settings.detect.confidence, hold_s=self._settings.track.hold_s)
 
         def shed(shedding: Shedding) -> None:
             looking.shed(shedding.view_share, shedding.look_share)
 
         return Judges(
-            Wary(self._zoned(looking)),
-            FixedLagSmoother(self._settings.live.lag_frames, rules),
+            Wary(parts.zoned(looking, self._settings)),
+            FixedLagSmoother(self._settings.live.lag_frames, parts.rules(self._settings)),
             parts.redactor(self._settings, self._style, self._zones, says_why=True),
             shed,
         )
-
-    def _zoned(self, observer: Observer) -> Observer:
-        zones = self._settings.zones
-        if not zones.ignore_zone:
-            return observer
-        ignore, cover = zones_of(zones.ignore_zone), zones_of(zones.cover_zone)
-        return ZonedObserver(observer, ignore, cover, self._settings.detect.confidence)
 
     def abandon(self) -> None:
         """Load other detectors for the next session: these hang, and so cannot even be closed."""
