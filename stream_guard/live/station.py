@@ -223,7 +223,7 @@ class Station:
                 now_s = time.monotonic()
                 if self._is_bare(now_s) and now_s - self._shown_s >= _CARD_EVERY_S:
                     now_s = self._next_s()
-                    card = self._cards.card(*(self._size if all(self._size) else (0, 0)), self._state()[1])
+                    card = self._cards.card(*self._size, self._state()[1])
                     self._shown_s = now_s
                     self.hub.publish(Aired(card, now_s))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
 from stream_guard.errors import SourceLostError
-from stream_guard.model.frame import Frame, Item, Stamp
+from stream_guard.model.frame import Frame, Item
 from stream_guard.sources.file import FileSource
 
 
@@ -35,15 +35,12 @@ class PacedSource:
         source = FileSource(self.path, keep_audio=self.keep_audio)
         start_s = time.monotonic()
         first_s: float | None = None
-        shape = None
         for item in source.items():
             if isinstance(item, Frame):
                 first_s = item.stamp.time_s if first_s is None else first_s
-                if shape not in (None, item.stamp.epoch):
+                if item.stamp.epoch:
                     raise SourceLostError(f"{self.label} changed its picture", at_once=True)
-                shape = item.stamp.epoch
                 stopped.wait(max(0.0, start_s + item.stamp.time_s - first_s - time.monotonic()))
-                item = replace(item, stamp=Stamp(0, item.stamp.index, item.stamp.time_s))
             if stopped.is_set():
                 return
             yield item
