@@ -30,10 +30,10 @@ from stream_guard.verify.leftovers import leftovers, repeated, tags_of
 from stream_guard.verify.pairs import Pair, Pairing
 from stream_guard.verify.sface import SFace
 from stream_guard.verify.trails import How, Step, Trails
+from tests.command_line import run, said
 from tests.media import Clip, make
 from tests.pictures import seen_from, texture
 from tests.streams import FPS, frame
-from tests.test_cli import run, said
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 WALK, STREET = SAMPLES / "walk.mp4", SAMPLES / "street.png"

@@ -12,8 +12,8 @@ from PIL import Image
 
 import stream_guard
 from stream_guard.errors import InputError
+from tests.command_line import FAST, STREET, WALK, run
 from tests.media import frames
-from tests.test_cli import FAST, STREET, WALK, run
 
 HIGH = "0.55,0 1,0 0.9,0.3 0.6,0.25"
 RIGHT = "0.6,0 1,0 1,1 0.6,1"
