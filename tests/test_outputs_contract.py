@@ -151,6 +151,7 @@ WALKS: dict[str, Through] = {
 }
 WALKED_ELSEWHERE = {
     "outputs/mjpeg.py": "test_outputs_screens.py",
+    "outputs/webrtc.py": "test_outputs_whip.py",
     "outputs/whip_push.py": "test_outputs_whip.py",
     "web/app.py": "test_web_figures.py",
     "web/whep.py": "test_web_whep.py",
@@ -250,8 +251,8 @@ def test_an_output_ends_with_its_station(way: str, tmp_path: Path) -> None:
 
 
 def takers(source: str) -> list[int]:
-    """Return the lines that take pictures: from a hub, a branch, or as JPEGs."""
-    names = {"tap", "subscribe", "jpegs", "parts", "snapshot"}
+    """Return the lines that take pictures: from a hub, a branch, as a WebRTC track, or as JPEGs."""
+    names = {"tap", "subscribe", "CodedTrack", "jpegs", "parts", "snapshot"}
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     return [call.lineno for call in calls if _called(call) in names and not _takes_sound_only(call)]
 
@@ -299,7 +300,8 @@ def test_what_is_walked_elsewhere_is_looked_at_there(module: str, test: str) -> 
 
 
 @pytest.mark.parametrize(
-    "source", ["for a in hub.tap(): send(a)", "with b.get('vp8').subscribe() as s: s", "jpegs(b)"]
+    "source",
+    ["for a in hub.tap(): send(a)", "with b.get('vp8').subscribe() as s: s", "CodedTrack(b)", "jpegs(b)"],
 )
 def test_a_new_way_out_is_noticed(source: str) -> None:
     assert takers(source)

@@ -197,10 +197,12 @@ class Station:
         with self._lock:
             if session is not self._session or self._stopped.is_set():
                 return  # it comes too late: its camera is gone
-            now_s = self._next_s()
             if isinstance(item, RedactedFrame):
+                now_s = self._next_s()
                 self._count(item, now_s, taken_s)
-            self.hub.publish(Aired(item, now_s, taken_s))
+                self.hub.publish(Aired(item, now_s, taken_s))
+            elif taken_s is not None and self._latency_s:  # heard as late as the picture is seen
+                self.hub.publish(Aired(item, taken_s + self._latency_s[-1]))
 
     def _count(self, item: RedactedFrame, now_s: float, taken_s: float | None) -> None:
         self._frame_s = self._shown_s = now_s

@@ -30,7 +30,10 @@ class Aired:
 
     item: RedactedFrame | Passthrough
     shown_s: float
-    """When it goes out, on the monotonic clock; rises strictly from frame to frame."""
+    """When it is shown or heard, on the monotonic clock; rises strictly from frame to frame.
+
+    Sound may go out up to a frame before it is to be heard.
+    """
     taken_s: float | None = None
     """When the source's frame came in, on the same clock; None for a card."""
     exclusive: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
