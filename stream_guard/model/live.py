@@ -65,6 +65,9 @@ class Status:
     age_s: float | None = None
     """Age of the newest redacted frame that is no card; None before the first."""
     reconnects: int = 0
+    """Times that pictures came again after the source was lost; failed attempts do not count."""
     load_step: int = 0
     """Steps taken to shed load: 0 none, 1 detector size, 2 cadence, 3 frame rate."""
     lag_frames: int = 0
+    idle: bool = False
+    """Nobody publishes to it, which is no fault; there is a card that says so."""
