@@ -5,31 +5,26 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice, pairwise
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import av
 import pytest
 
 from stream_guard.errors import SourceLostError
 from stream_guard.live import station
-from stream_guard.live.cards import Cards
 from stream_guard.live.session import Judges, Session
-from stream_guard.live.station import Station
 from stream_guard.model.address import SafeUrl
 from stream_guard.model.frame import Item
-from stream_guard.model.live import Aired, State
-from stream_guard.model.ports import LiveSource
-from stream_guard.model.redacted import RedactedFrame
+from stream_guard.model.live import State
 from stream_guard.model.verdict import Detection
 from stream_guard.sources.camera import Framer
 from stream_guard.sources.handed import HandedSource
 from stream_guard.sources.rtsp import RtspSource
-from tests.cameras import Fault, Faulty, RtspCamera, TestBench, painter, planted_file, require_rtsp_server
+from tests.cameras import Fault, Faulty, RtspCamera, TestBench, planted_file, require_rtsp_server
 from tests.stations import planted, shows_code, until
+from tests.watching import on_air
 
 CANARY = "Canary-9031"
 
@@ -38,6 +33,7 @@ class Planted:
     """A live source that shows the planted code at 25 frames per second."""
 
     label = "planted"
+    idle = False
 
     def __init__(self, sizes: Sequence[tuple[int, int]] = ((320, 240),), each: int = 10**9) -> None:
         self._sizes, self._each = list(sizes), each
@@ -50,53 +46,6 @@ class Planted:
             raw = av.VideoFrame.from_ndarray(planted(*size, self._count), "rgb24")
             self._count += 1
             yield framer.frame(raw.reformat(format="yuv420p"))
-
-
-class Watcher:
-    """Looks at every frame that a station publishes."""
-
-    def __init__(self, station: Station) -> None:
-        self.station = station
-        self.frames: list[tuple[float, bool]] = []
-        """When each was shown, and whether it was a card."""
-        self.readable = 0
-        self._tap = station.hub.tap(capacity=1000)
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        for aired in self._tap:
-            assert isinstance(aired.item, RedactedFrame)
-            self.readable += shows_code(_rgb(aired))
-            self.frames.append((aired.shown_s, aired.taken_s is None))
-
-    def end(self) -> None:
-        self._tap.close()
-        self._thread.join()
-
-    def is_live(self) -> bool:
-        return self.station.status().state is State.LIVE and bool(self.frames) and not self.frames[-1][1]
-
-    def has_card_since(self, moment_s: float) -> bool:
-        return any(card and shown_s > moment_s for shown_s, card in self.frames[-60:])
-
-
-def _rgb(aired: Aired) -> Any:
-    assert isinstance(aired.item, RedactedFrame)
-    with aired.exclusive:
-        return aired.item.picture.handle.frame.to_ndarray(format="rgb24")
-
-
-@contextmanager
-def on_air(source: LiveSource, bench: TestBench | None = None) -> Iterator[Watcher]:
-    one = Station("cam", source, bench or TestBench(), Cards(painter()), 6)
-    watcher = Watcher(one)
-    with one:
-        yield watcher
-    watcher.end()
-    assert watcher.readable == 0
-    shown = [shown_s for shown_s, _ in watcher.frames]
-    assert all(a < b for a, b in pairwise(shown)), "the output clock must rise"
 
 
 def test_the_watcher_would_see_the_code() -> None:
@@ -232,18 +181,32 @@ def test_a_picture_that_changes_its_size_is_covered_all_along() -> None:
 
 
 def test_nobody_publishes_then_somebody_does_and_leaves() -> None:
-    source = HandedSource("browser")
-    with on_air(source) as seen:
-        assert until(lambda: seen.station.status().state is State.STALLED)
-        assert seen.station.status().reason == "browser: nobody publishes"
+    class Counted(TestBench):
+        judged = 0
+
+        def judges(self) -> Judges:
+            self.judged += 1
+            return super().judges()
+
+    source, bench = HandedSource("browser"), Counted()
+    with on_air(source, bench) as seen:
+        assert until(lambda: len(seen.frames) >= 3)
+        status = seen.station.status()
+        assert (status.state, status.reason) == (State.STALLED, "browser: nobody publishes")
+        assert (status.idle, status.reconnects, bench.judged) == (True, 0, 0)
+        assert all(card for _, card in seen.frames)
+        assert all(b - a > 0.9 for (a, _), (b, _) in pairwise(seen.frames))
         for index in range(75):
             raw = av.VideoFrame.from_ndarray(planted(index=index), "rgb24").reformat(format="yuv420p")
             source.hand(raw)
             time.sleep(0.04)
         assert seen.is_live()
+        assert not seen.station.status().idle
+        gone_s = time.monotonic()
         source.hang_up()
-        assert until(lambda: seen.station.status().state is State.STALLED)
-        assert seen.has_card_since(0)
+        assert until(lambda: seen.station.status().idle, 1)
+        assert until(lambda: seen.has_card_since(gone_s), 3)
+        assert (seen.station.status().reconnects, bench.judged) == (0, 1)
 
 
 def test_frames_that_were_not_final_are_never_shown() -> None:

@@ -60,11 +60,15 @@ class Studio:
         return figures.Reading(
             name,
             channel.station.status(),
-            self.viewing.at(name) + self.still_viewing[name],
+            self.viewers(name),
             meter.reading() if meter else figures.Spread(),
             takes_whip=channel.whip is not None,
             published=self.publishing.at(name) > 0,
         )
+
+    def viewers(self, name: str) -> int:
+        """Return how many watch a station, by WebRTC and Motion JPEG."""
+        return self.viewing.at(name) + self.still_viewing[name]
 
     def readings(self) -> list[figures.Reading]:
         return [self.reading(name) for name in self.channels]
@@ -87,7 +91,7 @@ def create_app(channels: Mapping[str, Channel], web: Web) -> FastAPI:
     check(web)
     studio = Studio(channels, web)
     app = FastAPI(title="stream_guard", docs_url=None, redoc_url=None, lifespan=studio.open)
-    app.state.channels = channels
+    app.state.channels, app.state.studio = channels, studio
     app.add_exception_handler(peer.OfferError, _refused(400))
     app.add_exception_handler(peer.CodecError, _refused(406))
     _add_pages(app, studio)
