@@ -30,12 +30,17 @@ class SettingsError(StreamGuardError):
     """A setting or option is unknown or out of range."""
 
     exit_code = ExitCode.USAGE
+    code = "settings"
 
 
 class InputError(StreamGuardError):
     """The input cannot be read, is not a picture or video, or is refused as unsafe."""
 
     exit_code = ExitCode.INPUT
+
+    def __init__(self, message: str, code: str = "unreadable") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class SourceLostError(InputError):
@@ -53,6 +58,7 @@ class OutputError(StreamGuardError):
     """The output cannot be written; nothing half-written is left behind."""
 
     exit_code = ExitCode.OUTPUT
+    code = "unwritable"
 
 
 class ModelError(StreamGuardError):
@@ -71,3 +77,4 @@ class Stopped(StreamGuardError):  # noqa: N818 - being stopped is no error of an
     """The run was stopped on request; the output is discarded."""
 
     exit_code = ExitCode.STOPPED
+    code = "stopped"
