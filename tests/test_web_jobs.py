@@ -207,3 +207,12 @@ def test_other_sites_learn_nothing(client: Client, path: str) -> None:
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
     ):
         assert client.http.get(path, headers=headers).status_code == 403
+
+
+def test_only_ids_are_ids(client: Client) -> None:
+    for path in ("archive", "events"):
+        answer = client.http.delete(f"/api/jobs/{path}")
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+    for path in ("..%2f..%2fetc%2fpasswd", "x" * 21, "x" * 23, "%00" * 22, "é" * 22):
+        answer = client.http.get(f"/api/jobs/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
