@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from stream_guard.jobs.job import JobState
 
@@ -155,7 +155,6 @@ class JobStart(BaseModel):
 
     settings: Annotated[
         dict[str, Any] | None,
-        WithJsonSchema({"anyOf": [{"$ref": "#/components/schemas/JobSettings"}, {"type": "null"}]}),
         Field(examples=[{"redact": {"style": "mosaic"}}]),
     ] = None
     verify: Annotated[StrictBool | None, Field(description="Whether the result is to be proven.")] = None
