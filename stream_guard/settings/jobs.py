@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from pydantic import Field
 
+from stream_guard.errors import SettingsError
 from stream_guard.settings.sections import Section
 
 
@@ -29,8 +33,22 @@ class Jobs(Section):
         default=720.0, gt=0, le=100_000, description="Minutes that one job may take before it is ended."
     )
     job_memory_mb: int = Field(
-        default=4096, ge=256, le=1_000_000, description="Megabytes of memory that one job may use."
+        default=4096, ge=512, le=1_000_000, description="Megabytes of memory that one job may use."
     )
     video_hours: float = Field(
         default=12.0, gt=0, le=1000, description="Hours that an uploaded video may last."
     )
+
+
+def folder_for(chosen: Jobs, environ: Mapping[str, str]) -> Path:
+    """Return the folder for jobs.
+
+    Raises:
+        SettingsError: none was chosen, and there is no home folder either.
+    """
+    if chosen.jobs_folder:
+        return Path(chosen.jobs_folder).expanduser()
+    base = environ.get("XDG_STATE_HOME") or (f"{home}/.local/state" if (home := environ.get("HOME")) else "")
+    if not base:
+        raise SettingsError("there is no home folder to keep jobs in; give --jobs-folder")
+    return Path(base, "stream-guard", "jobs")
