@@ -63,7 +63,16 @@ class WorkerProcess:
 
     def await_ready(self) -> None:
         """Raises JobFailed: it cannot load what it needs, or not in time."""
-        self._answer(time.monotonic() + _START_S, lambda _: None)
+        try:
+            self._answer(time.monotonic() + _START_S, lambda _: None)
+        except JobFailed as exc:
+            if exc.code not in ("crashed", "timed_out"):
+                raise
+            raise JobFailed(
+                "A process for jobs did not start; run `stream-guard doctor` to see what is missing.",
+                exc.code,
+                exc.exit_code,
+            ) from exc
 
     def ask(self, command: Told, within_s: float, listen: Callable[[Told], None] = lambda _: None) -> Told:
         """Have something done and return what came of it; `listen` is called with what is told meanwhile.
