@@ -21,8 +21,9 @@ from stream_guard.settings.jobs import Jobs, folder_for
 
 _OUTCOME = Outcome(2, 50, 3, 1, False, 4, "a.redacted.mp4", "video/mp4", 9, ("look there",))
 _JOB = Job(
-    id="x" * 22, name="ä.mp4", state=JobState.DONE, kind="video", bytes_in=5, created_at=10.0,
-    started_at=11.0, finished_at=12.0, expires_at=112.0, settings={"redact": {"style": "solid"}}, verify=True, progress=None,
+    id="x" * 22, name="ä.mp4", state=JobState.DONE, kind="video", duration_s=2.0, bytes_in=5, created_at=10.0,
+    started_at=11.0, finished_at=12.0, expires_at=112.0,
+    settings={"redact": {"style": "solid"}}, verify=True, progress=None,
     code=None, message=None, exit_code=6, outcome=_OUTCOME,
 )  # fmt: skip
 

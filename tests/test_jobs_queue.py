@@ -46,6 +46,7 @@ def test_a_picture_and_a_video_are_redacted(jobs: JobQueue, folder: Path) -> Non
     picture = hand_in(jobs, PORTRAIT, name="C:\\secret\\..\\me.JPG", verify=True)
     video = hand_in(jobs, WALK, settings={"redact": {"style": "solid"}})
     assert (picture.name, picture.kind, video.kind) == ("me.JPG", "picture", "video")
+    assert (picture.duration_s, video.duration_s) == (None, 5.0)
     seen = []
     with jobs.watch() as watch:
         while not jobs.job(video.id).state.is_over:

@@ -74,6 +74,8 @@ class Job:
     state: JobState
     kind: Literal["picture", "video"] | None
     """By content."""
+    duration_s: float | None
+    """Of a video, by what it says itself."""
     bytes_in: int
     created_at: float
     started_at: float | None
@@ -114,6 +116,9 @@ class Health:
     quota_bytes: int
     trouble: str | None
     """What keeps jobs from being run, in one sentence; None where all is well."""
+    done: int = 0
+    """Jobs that are done and kept."""
+    failed: int = 0
 
 
 class QueueFull(StreamGuardError):  # noqa: N818 - a state of the queue

@@ -70,9 +70,8 @@ class FileSource:
         # PyAV loses frames of damaged files at the end when frames are decoded in parallel: 33 of 35 measured
         self._video.thread_type = "SLICE"
         self._video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-        tracks = (
-            [s for s in container.streams.audio if s.codec_context is not None] if self._keep_audio else []
-        )
+        sounds = container.streams.audio if self._keep_audio else ()
+        tracks = [s for s in sounds if s.codec_context is not None]
         self._kept: list[Any] = [self._video, *tracks]
         self._rate = _sane_rate(self._video)
         self._time_base = self._video.time_base or 1 / self._rate
@@ -130,7 +129,7 @@ class FileSource:
             self._open()
 
     def _lands_by(self, time_s: float, earlier_s: float) -> bool:
-        """Seek to some time before a time, and tell whether decoding starts by then; MPEG-TS may overshoot."""
+        """Seek to some time before a time, and tell whether frames start by then: MPEG-TS may overshoot."""
         self._is_moved = True
         try:
             self._container.seek(int((time_s - earlier_s) / self._time_base), stream=self._video)
