@@ -214,8 +214,12 @@ class Guard:
         contact_sheet: str | Path | None = None,
         signer: Signer | None = None,
         verify: bool = False,
+        called: tuple[str, str] | None = None,
     ) -> Report:
-        """Do what `stream_guard.redact` does, with the models that are loaded already."""
+        """Do what `stream_guard.redact` does, with the models that are loaded already.
+
+        `called` are the names of input and output in the report, where people know them by others.
+        """
         given, target, start_s = Path(source), Path(output), time.monotonic()
         with ExitStack() as undo:
             opened = parts.opened(given, self.settings, undo)
@@ -254,6 +258,7 @@ class Guard:
                 models=() if plan else facts.model_facts(models_of(self.settings.detect.detectors)),
                 verification=proof,
             )
+            told = _named(told, *called) if called else told
             trail.publish_report(told)
             return told
 
@@ -332,6 +337,17 @@ def _tampering(
 def _with(settings: Settings | None, overrides: dict[str, Any]) -> Settings:
     """Return the settings with some of them replaced by name, checked."""
     return merge(from_values(settings or Settings()) | from_options(overrides)).settings
+
+
+def _named(told: Report, source: str, output: str) -> Report:
+    """Return a report in which the files have other names."""
+    proof = told.verification and replace(told.verification, source=source, output=output)
+    return replace(
+        told,
+        input=replace(told.input, path=source),
+        output=replace(told.output, path=output),
+        verification=proof,
+    )
 
 
 def _into(covers: list[Cover]) -> Any:

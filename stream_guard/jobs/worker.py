@@ -112,6 +112,7 @@ def _redact(guard: Guard, command: Command, say: Say) -> Mapping[str, Any]:
         progress=lambda reading: say({"say": "progress", **_reading(reading)}),
         report=REPORT,
         verify=command["verify"],
+        called=(command["name"], names.redacted(command["name"], result.suffix)),
     )
     return {"exit_code": told.exit_code, "outcome": _outcome(told, result, command["name"])}
 
