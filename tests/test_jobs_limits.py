@@ -166,6 +166,55 @@ def test_a_fault_in_the_queue_itself_shows_and_the_job_stays_queued(
         assert [path.name for path in (tmp_path / job.id).iterdir()] == ["original.mp4"]
 
 
+_POSSESSED = """#!{python}
+import json, os, sys
+print('{{"say": "ready"}}', flush=True)
+next(sys.stdin)
+for line in sys.stdin:
+    if json.loads(line)["do"] == "inspect":
+        print('{{"say": "done", "kind": "picture"}}', flush=True)
+        continue
+    os.makedirs(json.loads(line)["folder"] + "/left/behind")
+    {deed}
+"""
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "print('words', flush=True)",
+        "print('[1]', flush=True)",
+        """print('{"say": "done"}', flush=True)""",
+        """print('{"say": "progress"}', flush=True)""",
+        """print('{"say": "failed", "exit_code": "x"}', flush=True)""",
+        """print('{"say": "done", "exit_code": 77, "outcome": {}}', flush=True)""",
+        "sys.stdout.write('x' * (2 << 20)); sys.stdout.flush()",
+        "os.close(1); os.close(2); sys.stdin.read()",
+        "os.close(2); os.abort()",
+    ],
+)
+def test_a_worker_that_was_taken_over_fails_its_job_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str
+) -> None:
+    program = tmp_path / "python"
+    program.write_text(_POSSESSED.format(python=sys.executable, deed=deed))
+    program.chmod(0o700)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", str(program))
+        with queue(tmp_path / "jobs") as jobs:
+            first, second = hand_in(jobs, PORTRAIT), hand_in(jobs, PORTRAIT)
+            for job in (first, second):
+                failed = over(jobs, job.id)
+                assert failed.state is JobState.FAILED
+                assert failed.exit_code == ExitCode.INTERNAL
+                eventually(lambda job=job: _left(tmp_path / "jobs" / job.id) == ["original.jpg"])  # type: ignore[misc]
+            assert jobs.health().trouble is None
+
+
+def _left(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_one_folder_serves_one_server(tmp_path: Path) -> None:
     with queue(tmp_path), pytest.raises(OutputError, match="is used by another server"):
         queue(tmp_path)
