@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -11,17 +12,26 @@ import pytest
 from stream_guard.errors import ExitCode, OutputError
 from stream_guard.jobs.job import Deleted, JobFailed, JobState, NoRoom, QueueFull, TooLarge
 from stream_guard.jobs.ledger import Ledger
-from tests.queues import PORTRAIT, WALK, eventually, hand_in, over, queue
+from tests.queues import PORTRAIT, WALK, eventually, hand_in, over, queue, workers_of
 
 
 def test_a_job_that_needs_more_memory_fails_and_the_next_one_runs(tmp_path: Path) -> None:
-    with queue(tmp_path, job_memory_mb=540) as jobs:
+    with queue(tmp_path) as jobs:
+        over(jobs, hand_in(jobs, PORTRAIT).id)
+        idle_mb = max(map(_data_mb, workers_of(os.getpid())))  # more threads on more cores
+    with queue(tmp_path, job_memory_mb=idle_mb + 90) as jobs:
         video, picture = hand_in(jobs, WALK), hand_in(jobs, PORTRAIT)
         failed = over(jobs, video.id)
         assert (failed.state, failed.code) == (JobState.FAILED, "out_of_memory")
         assert "raise job_memory_mb" in (failed.message or "")
         assert over(jobs, picture.id).state is JobState.DONE
         assert [path.name for path in (tmp_path / video.id).iterdir()] == ["original.mp4"]
+
+
+def _data_mb(pid: int) -> int:
+    """Return what RLIMIT_DATA counts of a process."""
+    told = Path(f"/proc/{pid}/status").read_text()
+    return int(told.partition("VmData:")[2].split()[0]) >> 10
 
 
 def test_a_job_that_takes_too_long_is_ended(tmp_path: Path) -> None:
