@@ -13,15 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 import stream_guard
-from stream_guard import native, parts
+from stream_guard import native, parts, preview
 from stream_guard import plan as plans
 from stream_guard.detect.presets import PRESETS, Detectors
 from stream_guard.detect.registry import members, models_of
 from stream_guard.errors import InputError
 from stream_guard.flow.anonymize import anonymize
+from stream_guard.flow.line import Line
+from stream_guard.flow.lookahead import mark_last
 from stream_guard.flow.progress import Listener, Meter
 from stream_guard.flow.report import Report
-from stream_guard.flow.run import run
+from stream_guard.flow.run import CAPACITY, run
 from stream_guard.model.finding import Finding, Verification
 from stream_guard.model.media import Media
 from stream_guard.model.ports import Observer, Tracker
@@ -175,6 +177,26 @@ class Guard:
     ) -> None:
         self.close()
 
+    def load(self) -> None:
+        """Load the models now rather than with the first input.
+
+        Raises:
+            ModelError: one is missing or altered, or does not find the bundled face.
+        """
+        self._loaded()
+
+    def adopt(self, settings: Settings) -> None:
+        """Take other settings for what comes next; models that they need too stay loaded.
+
+        Raises:
+            SettingsError: as at the start; the settings stay as they were.
+        """
+        style, detectors = parts.style(settings.redact), members(settings.detect.detectors)
+        if detectors != members(self.settings.detect.detectors):
+            self.close()
+        self.settings, self._style = settings, style
+        self._preset = PRESETS[settings.detect.preset]
+
     def close(self) -> None:
         """Release the models."""
         if self._detectors is not None:
@@ -192,8 +214,12 @@ class Guard:
         contact_sheet: str | Path | None = None,
         signer: Signer | None = None,
         verify: bool = False,
+        called: tuple[str, str] | None = None,
     ) -> Report:
-        """Do what `stream_guard.redact` does, with the models that are loaded already."""
+        """Do what `stream_guard.redact` does, with the models that are loaded already.
+
+        `called` are the names of input and output in the report, where people know them by others.
+        """
         given, target, start_s = Path(source), Path(output), time.monotonic()
         with ExitStack() as undo:
             opened = parts.opened(given, self.settings, undo)
@@ -227,11 +253,12 @@ class Guard:
                 notes=(*parts.notes(self.settings, opened.media, replayed), *sink.notes),
                 warnings=(*parts.warnings(self._style, observer), *opened.warnings),
                 zones=zones.model_dump(mode="json"),
-                settings=self.settings.model_dump(mode="json", exclude={"outputs", "web"}),
+                settings=self.settings.model_dump(mode="json", exclude={"outputs", "web", "jobs"}),
                 versions=facts.versions(stream_guard.__version__),
                 models=() if plan else facts.model_facts(models_of(self.settings.detect.detectors)),
                 verification=proof,
             )
+            told = _named(told, *called) if called else told
             trail.publish_report(told)
             return told
 
@@ -258,6 +285,24 @@ class Guard:
             plan = plans.of(covers, given.name, sha256, media.width, media.height, zones)
             draft.publish_as(plans.dump(plan).encode("utf-8"))
             return plan
+
+    def preview(self, source: str | Path, time_s: float, output: str | Path) -> None:
+        """Redact one frame of a video, or a picture, and write it as a JPEG over what is there.
+
+        `time_s` counts from the start of the video. What comes shortly before and after it is judged too, so
+        that a face is covered which is found in a neighbouring frame only; the whole run may cover more.
+
+        Raises:
+            StreamGuardError: as `redact`; an InputError too where the video holds nothing at that time.
+        """
+        with ExitStack() as undo:
+            opened = parts.opened(Path(source), self.settings, undo)
+            frames, wanted_s = preview.window(opened, time_s)
+            redactor = parts.redactor(self.settings, self._style, parts.zones_in_force(self.settings))
+            with Line() as line:
+                decoded = line.stage(frames, name="decode", capacity=CAPACITY)
+                redacted = anonymize(mark_last(decoded), *self._judges(opened.media), redactor)
+                preview.write(redacted, wanted_s, opened.media, Path(output))
 
     def anonymize_image(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Do what `stream_guard.anonymize_image` does, with the models that are loaded already."""
@@ -292,6 +337,17 @@ def _tampering(
 def _with(settings: Settings | None, overrides: dict[str, Any]) -> Settings:
     """Return the settings with some of them replaced by name, checked."""
     return merge(from_values(settings or Settings()) | from_options(overrides)).settings
+
+
+def _named(told: Report, source: str, output: str) -> Report:
+    """Return a report in which the files have other names."""
+    proof = told.verification and replace(told.verification, source=source, output=output)
+    return replace(
+        told,
+        input=replace(told.input, path=source),
+        output=replace(told.output, path=output),
+        verification=proof,
+    )
 
 
 def _into(covers: list[Cover]) -> Any:
