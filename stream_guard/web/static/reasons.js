@@ -17,7 +17,6 @@ const KNOWN = [
   [/^(?<name>.+) changed its picture/, "reason.changed"],
   [/^(?<name>.+) sends (nothing|no picture) that can be decoded$/, "reason.undecodable"],
   [/^the frame came without a picture/, "reason.no_picture"],
-  [/^(the picture|the frame|it) is damaged/, "reason.damaged"],
   [/^(?<text>\S+ (failed|gave a face).*)$/, "reason.detector_failed"],
   [/^the style (?<style>\S+) is /, "warning.weak"],
   [/^(?<n>\d+) detection\(s\) of faces were left uncovered/, "warning.ignored"],

@@ -57,7 +57,6 @@ export default {
   "finding.unjudged": "Something could not be judged: {what}",
 
   "reason.no_picture": "the frame came without a picture",
-  "reason.damaged": "the picture is damaged",
   "reason.detector_failed": "a detector failed ({text})",
   "warning.weak": "The style {style} is weak: it does not stop face recognition.",
   "warning.ignored": { one: "{n} face was left uncovered in an ignore zone. Look there before you release it.", other: "{n} faces were left uncovered in an ignore zone. Look there before you release it." },

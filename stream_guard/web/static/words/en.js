@@ -63,6 +63,7 @@ export default {
   "row.faces": { one: "{n} face", other: "{n} faces" },
   "row.no_faces": "no faces found",
   "row.whole": { one: "{n} frame covered whole", other: "{n} frames covered whole" },
+  "row.warnings": { one: "{n} warning", other: "{n} warnings" },
   "row.places": { one: "{n} place to look at", other: "{n} places to look at" },
   "row.findings": { one: "{n} finding of the proof", other: "{n} findings of the proof" },
   "row.whole_frames": { one: "{n} frame", other: "{n} frames" },

@@ -57,7 +57,6 @@ export default {
   "finding.unjudged": "有内容无法判断：{what}",
 
   "reason.no_picture": "该帧没有画面",
-  "reason.damaged": "画面已损坏",
   "reason.detector_failed": "检测器出错（{text}）",
   "warning.weak": "样式 {style} 较弱：挡不住人脸识别。",
   "warning.ignored": "忽略区域内有 {n} 张人脸未遮盖。发布前请查看那里。",

@@ -63,6 +63,7 @@ export default {
   "row.faces": "{n} 张人脸",
   "row.no_faces": "没有发现人脸",
   "row.whole": "{n} 帧整幅遮盖",
+  "row.warnings": "{n} 条警告",
   "row.places": "{n} 处需要查看",
   "row.findings": "核验发现 {n} 个问题",
   "row.whole_frames": "{n} 帧",
