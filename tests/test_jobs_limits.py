@@ -22,8 +22,10 @@ def test_a_job_that_needs_more_memory_fails_and_the_next_one_runs(tmp_path: Path
     with queue(tmp_path, job_memory_mb=idle_mb + 90) as jobs:
         video, picture = hand_in(jobs, WALK), hand_in(jobs, PORTRAIT)
         failed = over(jobs, video.id)
-        assert (failed.state, failed.code) == (JobState.FAILED, "out_of_memory")
-        assert "raise job_memory_mb" in (failed.message or "")
+        assert failed.state is JobState.FAILED
+        # some libraries end the process without a word when memory runs out
+        said = {"out_of_memory": "raise job_memory_mb", "crashed": "perhaps for want of memory"}
+        assert said[failed.code or ""] in (failed.message or "")
         assert over(jobs, picture.id).state is JobState.DONE
         assert [path.name for path in (tmp_path / video.id).iterdir()] == ["original.mp4"]
 
