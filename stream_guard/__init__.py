@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from stream_guard.native import libraries_required
+from stream_guard.version import VERSION
 
 if TYPE_CHECKING:
     from stream_guard.build import Guard, anonymize_image, detect, output_name, redact, verify
@@ -45,7 +46,7 @@ __all__ = [
     "verify",
 ]
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOMES = {
     "Guard": "build",

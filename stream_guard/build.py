@@ -227,7 +227,7 @@ class Guard:
                 notes=(*parts.notes(self.settings, opened.media, replayed), *sink.notes),
                 warnings=(*parts.warnings(self._style, observer), *opened.warnings),
                 zones=zones.model_dump(mode="json"),
-                settings=self.settings.model_dump(mode="json", exclude={"outputs", "web"}),
+                settings=self.settings.model_dump(mode="json", exclude={"outputs", "web", "jobs"}),
                 versions=facts.versions(stream_guard.__version__),
                 models=() if plan else facts.model_facts(models_of(self.settings.detect.detectors)),
                 verification=proof,

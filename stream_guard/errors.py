@@ -22,6 +22,8 @@ class StreamGuardError(Exception):
     """Base of all errors of this library: one sentence that says what, where and what to do."""
 
     exit_code = ExitCode.INTERNAL
+    code = "internal"
+    """The word for machines, and for those who say it in another language."""
 
 
 class SettingsError(StreamGuardError):

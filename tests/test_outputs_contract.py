@@ -152,7 +152,7 @@ WALKS: dict[str, Through] = {
 WALKED_ELSEWHERE = {
     "outputs/mjpeg.py": "test_outputs_screens.py",
     "outputs/whip_push.py": "test_outputs_whip.py",
-    "web/app.py": "test_web_figures.py",
+    "web/streams.py": "test_web_figures.py",
     "web/whep.py": "test_web_whep.py",
 }
 """Modules that hand pictures on but do not run by themselves, and the tests that look for the code there."""

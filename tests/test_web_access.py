@@ -30,7 +30,18 @@ from tests.streams import new_threads
 from tests.webs import FedStation, serving
 
 TOKEN = "Canary-token-0815"  # noqa: S105
-PAGES = ("/", "/live/cam", "/publish/cam", "/api/streams", "/api/streams/cam", "/metrics", "/static/live.js")
+PAGES = (
+    "/",
+    "/live",
+    "/live/cam",
+    "/publish/cam",
+    "/docs",
+    "/openapi.json",
+    "/api/streams",
+    "/api/streams/cam",
+    "/metrics",
+    "/static/live.js",
+)
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +107,9 @@ def test_other_sites_may_link_here_but_not_embed(server: WebServer) -> None:
         f"{server.address}api/streams/cam/mjpeg", headers=foreign | {"Sec-Fetch-Mode": "no-cors"}
     )
     assert picture.status_code == 403
+    assert picture.json() == {"detail": "Requests from other sites are refused.", "code": "foreign"}
+    navigated = foreign | {"Sec-Fetch-Mode": "navigate"}
+    assert httpx.get(f"{server.address}api/streams", headers=navigated).status_code == 403
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -109,14 +123,13 @@ def test_every_answer_binds_the_browser(server: WebServer, path: str) -> None:
 
 
 def test_there_are_no_pages_that_load_from_elsewhere(server: WebServer) -> None:
-    assert httpx.get(f"{server.address}docs").status_code == 404
-    for name in ("index", "live", "publish"):
+    for name in ("index", "live", "publish", "docs"):
         text = httpx.get(f"{server.address}static/{name}.html").text
         assert "//" not in text.replace("<!doctype", "")
     assert httpx.get(f"{server.address}openapi.json").json()["info"]["title"] == "stream_guard"
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/openapi.json", "/nothing"])
+@pytest.mark.parametrize("path", [*PAGES, "/nothing"])
 def test_without_the_token_nothing_is_told(locked: WebServer, path: str) -> None:
     for headers in (
         {},
@@ -153,7 +166,7 @@ def test_a_link_with_the_token_lets_a_browser_in_once_and_for_all(locked: WebSer
 def test_health_is_told_to_all_and_reasons_to_those_who_may_know(locked: WebServer) -> None:
     assert httpx.get(f"{locked.address}healthz").json() == {"healthy": True}
     known = httpx.get(f"{locked.address}healthz", headers={"Authorization": f"Bearer {TOKEN}"})
-    assert known.json() == {"healthy": True, "unhealthy": {}}
+    assert known.json() == {"healthy": True, "unhealthy": {}, "idle": []}
 
 
 @pytest.mark.parametrize(
@@ -162,6 +175,8 @@ def test_health_is_told_to_all_and_reasons_to_those_who_may_know(locked: WebServ
         (Web(host="0.0.0.0"), "no web.token"),  # noqa: S104
         (Web(host="::"), "no web.token"),
         (Web(host="cam.example"), "no web.token"),
+        (Web(behind_proxy=True), "no web.token"),
+        (Web(host="0.0.0.0", token=SecretStr("Canary-token-0815")), "a proxy ends TLS"),  # noqa: S104
         (Web(token=SecretStr("Canary-short")), "too short"),
         (Web(tls_certificate="c.pem"), "go together"),
     ],

@@ -139,7 +139,7 @@ def test_a_browser_that_offers_no_h264_sees_vp8() -> None:
         page.add_init_script(only_vp8)
         page.goto(f"{server.address}live/cam")
         frames_shown(page, 5)
-        assert server.app.state.channels["cam"].branches.get("vp8").viewers == 1
+        assert server.app.state.studio.channels["cam"].branches.get("vp8").viewers == 1
         assert not shows_code(grabbed(page))
 
 
@@ -193,3 +193,14 @@ def test_the_camera_page_is_not_there_for_other_stations() -> None:
         page = chromium.new_page()
         assert page.goto(f"{server.address}publish/cam").status == 404
         assert page.goto(f"{server.address}live/none").status == 404
+
+
+def test_the_documentation_is_shown_under_the_strict_policy() -> None:
+    with Feeder() as feeder, serving(cam=FedStation(feeder)) as server, browser() as chromium:
+        page = chromium.new_page()
+        watch = Watch(page)
+        page.goto(f"{server.address}docs#take_snapshot")
+        until_true(page, "document.querySelectorAll('section').length > 12")
+        assert "503" in page.inner_text("#take_snapshot")
+        assert page.is_hidden("#notice")
+        watch.require_clean(server.address)

@@ -223,7 +223,7 @@ def test_a_lost_picture_brings_the_viewer_a_key_frame(feeder: Feeder) -> None:
     """Contract: aiortc calls `_send_keyframe` of a sender when its viewer sends a PLI."""
     assert callable(RTCRtpSender._send_keyframe)
     with serving(coding=LiveEncoding(key_interval_s=600), cam=FedStation(feeder)) as server:
-        branch = server.app.state.channels["cam"].branches.get("h264")
+        branch = server.app.state.studio.channels["cam"].branches.get("h264")
 
         async def talk(client: httpx.AsyncClient) -> None:
             async with viewing(client, "/whep/cam", "h264") as (connection, _):

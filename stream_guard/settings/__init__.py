@@ -14,6 +14,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from stream_guard.errors import SettingsError
+from stream_guard.settings.jobs import Jobs
 from stream_guard.settings.live import NAME, Camera, Live, password_variable, with_passwords
 from stream_guard.settings.sections import (
     Areas,
@@ -45,6 +46,7 @@ class Settings(Section):
     outputs: Outputs = Outputs()
     live: Live = Live()
     web: Web = Web()
+    jobs: Jobs = Jobs()
 
 
 @dataclass(frozen=True, slots=True)

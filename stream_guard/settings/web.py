@@ -15,7 +15,7 @@ class Web(Section):
     host: str = Field(
         default="127.0.0.1",
         min_length=1,
-        description="Address to listen at; any that others can reach needs a token.",
+        description="Address to listen at; any that others can reach needs a token, and TLS or a proxy.",
     )
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen at; 0 takes a free one.")
     token: SecretStr | None = Field(

@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stream_guard.errors import SettingsError
 from stream_guard.settings.web import Web
+from stream_guard.web.refusal import problem
 
 COOKIE: Final = "stream_guard"
 LEAST_TOKEN: Final = 16
@@ -36,7 +37,11 @@ _HEADERS: Final = {
 }
 _COOKIE_S: Final = 30 * 24 * 3600
 _HEALTH: Final = "/healthz"
-_SAFE: Final = {"GET", "HEAD", "OPTIONS"}
+_PAGES: Final = {"/", "/live", "/docs"}
+_NOT_KNOWN: Final = (
+    "A token is needed: open this page once with ?token=... at the end of its address, or send it as a "
+    "bearer token."
+)
 _OWN: Final = {"same-origin", "none"}
 
 
@@ -62,13 +67,24 @@ def check(web: Web) -> None:
     token = token_of(web)
     if token and len(token) < LEAST_TOKEN:
         raise SettingsError(f"web.token is too short to be safe; take {LEAST_TOKEN} characters or more")
-    if not token and not is_loopback(web.host):
+    if not token and needs_token(web):
+        reached = "through the proxy" if is_loopback(web.host) else f"at web.host {web.host}"
         raise SettingsError(
-            f"web.host is {web.host}, which others can reach, but there is no web.token; set "
-            "STREAM_GUARD_WEB_TOKEN or listen at 127.0.0.1"
+            f"others can reach the server {reached}, but there is no web.token; set "
+            "STREAM_GUARD_WEB_TOKEN, or listen at 127.0.0.1 without a proxy"
         )
     if bool(web.tls_certificate) != bool(web.tls_key):
         raise SettingsError("web.tls_certificate and web.tls_key go together; give both or none")
+    if not (is_loopback(web.host) or web.tls_certificate or web.behind_proxy):
+        raise SettingsError(
+            f"web.host is {web.host}, where others could read token and pictures on their way; give "
+            "web.tls_certificate and web.tls_key, or web.behind_proxy if a proxy ends TLS"
+        )
+
+
+def needs_token(web: Web) -> bool:
+    """Tell whether others can reach the server, by themselves or through a proxy."""
+    return web.behind_proxy or not is_loopback(web.host)
 
 
 class Gate:
@@ -91,7 +107,7 @@ class Gate:
     def _refusal(self, request: Request) -> Response | None:
         foreign = self._foreign(request)
         if foreign is not None:
-            return PlainTextResponse(foreign, 403)
+            return _refused(request, 403, "foreign", foreign)
         known = self._knows_token(request)
         request.scope["trusted"] = known
         page = _is_page(request) and "token" in request.query_params
@@ -99,24 +115,21 @@ class Gate:
             return RedirectResponse(_without_token(request), 303) if page else None
         if page and self._is_token(request.query_params["token"]):
             return self._welcome(request)
-        return PlainTextResponse(
-            "A token is needed: open this page once with ?token=... at the end of its address, or send it as "
-            "a bearer token.\n",
-            401,
-            {"WWW-Authenticate": "Bearer"},
-        )
+        answer = _refused(request, 401, "token", _NOT_KNOWN)
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
 
     def _foreign(self, request: Request) -> str | None:
         """Say what is wrong with where a request comes from, None if nothing is."""
         host = request.headers.get("host", "")
         if not self._is_own_name(host):
-            return "This host name is not known here; add it to web.allowed_hosts.\n"
+            return "This host name is not known here; add it to web.allowed_hosts."
         origin = request.headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-            return "Requests from other origins are refused.\n"
+            return "Requests from other origins are refused."
         site = request.headers.get("sec-fetch-site", "none")
         if site not in _OWN and not _opens_page(request):
-            return "Requests from other sites are refused.\n"
+            return "Requests from other sites are refused."
         return None
 
     def _is_own_name(self, host: str) -> bool:
@@ -166,7 +179,14 @@ class Gate:
 
 def _is_page(request: Request) -> bool:
     path = request.url.path
-    return request.method == "GET" and (path == "/" or path.startswith(("/live/", "/publish/")))
+    return request.method == "GET" and (path in _PAGES or path.startswith(("/live/", "/publish/")))
+
+
+def _refused(request: Request, status: int, code: str, detail: str) -> Response:
+    """Say no: to people in plain text, to programs as the API does."""
+    if _is_page(request):
+        return PlainTextResponse(f"{detail}\n", status)
+    return problem(status, code, detail)
 
 
 def _without_token(request: Request) -> str:
@@ -176,8 +196,8 @@ def _without_token(request: Request) -> str:
 
 
 def _opens_page(request: Request) -> bool:
-    mode = Headers(scope=request.scope).get("sec-fetch-mode")
-    return request.method in _SAFE and mode == "navigate"
+    """Tell whether somebody follows a link to a page: other sites may link to no more than that."""
+    return _is_page(request) and request.headers.get("sec-fetch-mode") == "navigate"
 
 
 def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:

@@ -96,8 +96,16 @@ def as_json(reading: Reading) -> dict[str, Any]:
     }
 
 
-def unhealthy(status: Status) -> str | None:
+def is_idle(reading: Reading) -> bool:
+    """Tell whether a station waits for somebody to publish, which is no illness."""
+    return reading.takes_whip and not reading.published and reading.status.state is not State.FAILED
+
+
+def unhealthy(reading: Reading) -> str | None:
     """Say why a station is not healthy, None where it is."""
+    status = reading.status
+    if is_idle(reading):
+        return None
     if status.age_s is not None and status.age_s < FRESH_S:
         return None
     age = "there was none yet" if status.age_s is None else f"the newest is {status.age_s:.1f} s old"
