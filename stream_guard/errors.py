@@ -29,6 +29,8 @@ class StreamGuardError(Exception):
 class SettingsError(StreamGuardError):
     """A setting or option is unknown or out of range."""
 
+    code = "settings"
+
     exit_code = ExitCode.USAGE
 
 

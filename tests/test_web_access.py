@@ -123,7 +123,7 @@ def test_every_answer_binds_the_browser(server: WebServer, path: str) -> None:
 
 
 def test_there_are_no_pages_that_load_from_elsewhere(server: WebServer) -> None:
-    for name in ("index", "live", "publish", "docs"):
+    for name in ("stations", "files", "live", "publish", "docs"):
         text = httpx.get(f"{server.address}static/{name}.html").text
         assert "//" not in text.replace("<!doctype", "")
     assert httpx.get(f"{server.address}openapi.json").json()["info"]["title"] == "stream_guard"

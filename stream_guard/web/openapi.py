@@ -8,9 +8,11 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from stream_guard.settings import Settings
 from stream_guard.version import VERSION
 from stream_guard.web.access import COOKIE
-from stream_guard.web.documents import Problem
+from stream_guard.web.choices import SCHEMA, schema_of
+from stream_guard.web.documents import JobStart, Problem
 
 _ABOUT: Final = """Redacts pictures, videos and live cameras on this machine, and nowhere else.
 
@@ -52,6 +54,8 @@ def _document(app: FastAPI, locked: bool) -> dict[str, Any]:
     found["tags"] = _used(found)
     schemas = found["components"]["schemas"]
     schemas["Problem"] = Problem.model_json_schema()
+    if app.state.desk is not None:
+        schemas |= {SCHEMA: schema_of(Settings()), "JobStart": JobStart.model_json_schema()}
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     for path, operations in found["paths"].items():

@@ -28,7 +28,7 @@ def add_pages(app: FastAPI, first: str) -> None:
 
 @router.get("/live")
 async def stations() -> Response:
-    return _page("index")
+    return _page("stations")
 
 
 @router.get("/live/{name}")

@@ -31,9 +31,13 @@ _UNANSWERABLE: Final = re.compile(r"a=end-of-candidates|a=candidate:(\S+ ){4}\S+
 class OfferError(StreamGuardError):
     """An offer cannot be understood."""
 
+    code = "bad_offer"
+
 
 class CodecError(StreamGuardError):
     """An offer has no codec that is spoken here."""
+
+    code = "no_codec"
 
 
 def cleaned(sdp: str) -> str:

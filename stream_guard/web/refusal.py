@@ -10,14 +10,28 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Scope
 
+from stream_guard.errors import SettingsError, StreamGuardError
+from stream_guard.jobs import job
 from stream_guard.web import peer
 from stream_guard.web.documents import Problem
 
 RETRY_S: Final = 2
 _METHODS: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT")
+_STATUS: Final[Mapping[type, int]] = {
+    peer.OfferError: 400,
+    peer.CodecError: 406,
+    job.NoSuchJob: 404,
+    job.NotDone: 409,
+    job.TooLarge: 413,
+    job.JobFailed: 422,
+    SettingsError: 422,
+    job.QueueFull: 503,
+    job.NoRoom: 507,
+}
 _WORDS: Final = {404: "not_found", 405: "not_allowed"}
 
 
@@ -53,8 +67,8 @@ def add_refusals(app: FastAPI) -> None:
     """Have all that goes wrong told alike."""
     app.add_exception_handler(StarletteException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(peer.OfferError, _offer)
-    app.add_exception_handler(peer.CodecError, _codec)
+    app.add_exception_handler(StreamGuardError, _told)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _broken)
 
 
@@ -83,12 +97,17 @@ async def _invalid(_: Request, error: Any) -> JSONResponse:
     return problem(422, "invalid", f"{where} is not valid: {reason}.")
 
 
-async def _offer(_: Request, error: Exception) -> JSONResponse:
-    return problem(400, "bad_offer", str(error))
+async def _told(_: Request, error: Any) -> JSONResponse:
+    status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
+    if error.code == "not_media":
+        status = 415
+    retry = {"Retry-After": str(error.retry_after_s)} if isinstance(error, job.QueueFull) else None
+    return problem(status, error.code, str(error), retry)
 
 
-async def _codec(_: Request, error: Exception) -> JSONResponse:
-    return problem(406, "no_codec", str(error))
+async def _gone(_: Request, error: Exception) -> JSONResponse:
+    """Answer nobody: the client hung up, and what it sent is deleted."""
+    return problem(400, "gone", "The client hung up.")
 
 
 async def _broken(_: Request, error: Exception) -> JSONResponse:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import aclosing, suppress
-from typing import Any, Final
+from typing import Final
 
-from fastapi import APIRouter, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Request, Response
 from starlette.types import Send
 
 from stream_guard.outputs import mjpeg
 from stream_guard.web import figures
 from stream_guard.web.documents import StreamDocument, Streams
 from stream_guard.web.refusal import answers, later, refused
+from stream_guard.web.streaming import PatientStream
 from stream_guard.web.studio import Studio, StudioHere
 
-_STUCK_S: Final = 15.0
-"""Who takes no byte of Motion JPEG for so long has gone."""
 _NO_STREAM: Final = answers(s404="There is no such stream.")
 _WATCHING: Final = _NO_STREAM | {
     409: refused("The stream has shown nothing yet.", retry=True),
@@ -29,9 +25,10 @@ router = APIRouter(prefix="/api/streams", tags=["streams"])
 
 
 @router.get("")
-async def list_streams(studio: StudioHere) -> Streams:
+async def list_streams(request: Request, studio: StudioHere) -> Streams:
     """List all live sources and how they fare."""
-    return Streams(streams=[_document(reading) for reading in studio.readings()])
+    streams = [_document(reading) for reading in studio.readings()]
+    return Streams(streams=streams, files=request.app.state.desk is not None)
 
 
 @router.get("/{name}", responses=_NO_STREAM)
@@ -71,23 +68,16 @@ def _document(reading: figures.Reading) -> StreamDocument:
     return StreamDocument.model_validate(figures.as_json(reading))
 
 
-class _MotionJpeg(StreamingResponse):
+class _MotionJpeg(PatientStream):
     """Pictures for one viewer, who is counted while they are sent."""
 
     def __init__(self, studio: Studio, name: str) -> None:
-        self._pictures = mjpeg.parts(studio.channels[name].branches)
-        super().__init__(self._pictures, media_type=mjpeg.CONTENT_TYPE)
+        super().__init__(mjpeg.parts(studio.channels[name].branches), mjpeg.CONTENT_TYPE)
         self._studio, self._name = studio, name
 
     async def stream_response(self, send: Send) -> None:
-        async def impatient(message: Any) -> None:
-            async with asyncio.timeout(_STUCK_S):
-                await send(message)
-
         self._studio.still_viewing[self._name] += 1
         try:
-            async with aclosing(self._pictures):
-                with suppress(TimeoutError):
-                    await super().stream_response(impatient)
+            await super().stream_response(send)
         finally:
             self._studio.still_viewing[self._name] -= 1

@@ -1,0 +1,88 @@
+"""What a job may choose: the schema of its settings, and choices as they come in addresses."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Query
+from pydantic import BaseModel
+
+from stream_guard.detect.registry import DETECTORS, GROUPS
+from stream_guard.jobs.queue import Chosen
+from stream_guard.redact.styles import style_names
+from stream_guard.settings import Settings
+from stream_guard.web.refusal import Refusal
+
+SECTIONS: Final = ("detect", "track", "zones", "redact", "output")
+"""What decides on the result; how the server runs is none of a job's business."""
+_NOT_CHOSEN: Final = {"output": ("overwrite",)}
+_MOST_CHARACTERS: Final = 16_384
+SCHEMA: Final = "JobSettings"
+IN_ADDRESS: Final = {
+    "parameters": [
+        {
+            "name": "settings",
+            "in": "query",
+            "description": "What differs from the server's settings, by section.",
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{SCHEMA}"}}},
+            "example": {"redact": {"style": "solid"}},
+        }
+    ]
+}
+"""FastAPI knows no JSON in addresses: this documents it."""
+
+
+def schema_of(settings: Settings) -> dict[str, Any]:
+    """Return the JSON Schema of what a job may choose, with these settings as defaults."""
+    sections = {name: _section(name, getattr(settings, name)) for name in SECTIONS}
+    return {
+        "title": SCHEMA,
+        "description": "What a job may choose; what it leaves out is as the server has it.",
+        "type": "object",
+        "properties": sections,
+        "additionalProperties": False,
+    }
+
+
+def _section(name: str, values: BaseModel) -> dict[str, Any]:
+    schema = type(values).model_json_schema()
+    for left_out in _NOT_CHOSEN.get(name, ()):
+        del schema["properties"][left_out]
+    for field, default in values.model_dump(mode="json").items():
+        if field in schema["properties"]:
+            schema["properties"][field]["default"] = default
+    _name_the_choices(name, schema["properties"])
+    return schema
+
+
+def _name_the_choices(section: str, properties: dict[str, Any]) -> None:
+    """Say which words are taken where the settings take any, for more may be plugged in."""
+    if section == "redact":
+        properties["style"]["enum"] = list(style_names())
+    if section == "detect":
+        properties["detectors"]["items"]["enum"] = [*DETECTORS, *GROUPS]
+
+
+def _chosen(
+    settings: Annotated[str | None, Query(max_length=_MOST_CHARACTERS, include_in_schema=False)] = None,
+) -> Chosen | None:
+    return None if settings is None else parsed(settings)
+
+
+def parsed(text: str) -> Chosen:
+    """Return choices that are written as JSON; whether they make sense, the queue knows.
+
+    Raises:
+        Refusal: they are no JSON object of sections.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(section, dict) for section in found.values()):
+        raise Refusal(422, "settings", 'settings should be JSON like {"redact": {"style": "solid"}}.')
+    return found
+
+
+ChosenHere = Annotated[Chosen | None, Depends(_chosen)]

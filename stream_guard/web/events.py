@@ -1,0 +1,74 @@
+"""Routes of server-sent events: all jobs, or one, as they change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from typing import Final
+
+from fastapi import APIRouter, Response
+
+from stream_guard.jobs.job import Deleted, Job
+from stream_guard.web.desk import Desk, DeskHere
+from stream_guard.web.documents import JobDocument
+from stream_guard.web.news import Change
+from stream_guard.web.refusal import answers
+from stream_guard.web.streaming import PatientStream
+
+_HEARTBEAT_S: Final = 15.0
+_HEARTBEAT: Final = b": nothing new\n\n"
+_RETRY: Final = b"retry: 2000\n\n"
+"""Milliseconds until a browser asks again when the server has gone."""
+_TYPE: Final = "text/event-stream"
+_EVENTS: Final = {
+    "description": 'Events "job" (a JobDocument) and "deleted" (its id), the present state first.',
+    "content": {_TYPE: {"schema": {"type": "string"}}},
+}
+_UNBUFFERED: Final = {"X-Accel-Buffering": "no"}
+router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+
+
+@router.get("/events", response_class=Response, responses={200: _EVENTS})
+async def watch_jobs(desk: DeskHere) -> Response:
+    """Tell of all jobs as they change, without end."""
+    return PatientStream(_of_all(desk), media_type=_TYPE, headers=_UNBUFFERED)
+
+
+@router.get(
+    "/{job_id}/events",
+    response_class=Response,
+    responses=answers(s404="There is no such job.") | {200: _EVENTS},
+)
+async def watch_job(job_id: str, desk: DeskHere) -> Response:
+    """Tell of one job as it changes; ends when the job has ended."""
+    await desk.ask(desk.queue.job, job_id)
+    return PatientStream(_of_one(desk, job_id), media_type=_TYPE, headers=_UNBUFFERED)
+
+
+async def _of_all(desk: Desk) -> AsyncGenerator[bytes, None]:
+    with desk.news.listen() as listening:
+        jobs = await desk.ask(desk.queue.jobs)
+        yield _RETRY + b"".join(_event(job) for job in reversed(jobs))
+        while True:
+            changes = await listening.take(_HEARTBEAT_S)
+            yield b"".join(_event(change) for change in changes) or _HEARTBEAT
+
+
+async def _of_one(desk: Desk, job_id: str) -> AsyncGenerator[bytes, None]:
+    with desk.news.listen() as listening:
+        changes: list[Change] = [await desk.ask(desk.queue.job, job_id)]
+        while True:
+            ours = [change for change in changes if change.id == job_id]
+            for change in ours:
+                yield _event(change)
+                if isinstance(change, Deleted) or change.state.is_over:
+                    return
+            if not changes:
+                yield _HEARTBEAT
+            changes = await listening.take(_HEARTBEAT_S)
+
+
+def _event(change: Change) -> bytes:
+    if isinstance(change, Job):
+        return b"event: job\ndata: " + JobDocument.model_validate(change).model_dump_json().encode() + b"\n\n"
+    return b"event: deleted\ndata: " + json.dumps({"id": change.id}).encode() + b"\n\n"
