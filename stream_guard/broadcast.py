@@ -23,6 +23,7 @@ from stream_guard.outputs.virtual_camera import virtual_camera
 from stream_guard.settings import Settings
 from stream_guard.sources.handed import HandedSource
 from stream_guard.stations import station
+from stream_guard.web.channel import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,53 @@ class Ways:
     virtual_camera: bool = False
 
 
+class Airing:
+    """Stations and their coded frames, from entering to leaving."""
+
+    def __init__(self, sources: Mapping[str, LiveSource], settings: Settings) -> None:
+        """Make everything; nothing is started.
+
+        Raises:
+            SettingsError: something that can be known to fail.
+        """
+        self.stations = {name: station(name, source, settings) for name, source in sources.items()}
+        self._sources = sources
+        coding = chosen.encoding(settings.outputs)
+        self._branches = {name: Branches(one.hub, coding) for name, one in self.stations.items()}
+        self._undo = ExitStack()
+
+    def __enter__(self) -> Airing:
+        with ExitStack() as undo:
+            for one in self.stations.values():
+                undo.enter_context(one)
+            for branches in self._branches.values():
+                undo.callback(branches.close)
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._undo.close()
+
+    def statuses(self) -> list[Status]:
+        return [one.status() for one in self.stations.values()]
+
+    def feeds(self) -> dict[str, Feed]:
+        """Return what outputs take, by name."""
+        return {name: self._feed(name, one) for name, one in self.stations.items()}
+
+    def _feed(self, name: str, one: Station) -> Feed:
+        return Feed(name, one.hub, self._branches[name], lambda: one.sound)
+
+    def channels(self) -> dict[str, Channel]:
+        """Return what the web server shows, by name."""
+        return {
+            name: Channel(one, self._branches[name], _intake(self._sources[name]))
+            for name, one in self.stations.items()
+        }
+
+
 class Broadcast:
     """Runs stations and their outputs from entering to leaving."""
 
@@ -49,17 +97,15 @@ class Broadcast:
         Raises:
             SettingsError, OutputError: something that can be known to fail.
         """
-        self.stations = {name: station(name, source, settings) for name, source in sources.items()}
+        self._airing = Airing(sources, settings)
         self.address: str | None = None
         """Of the viewer page, once entered."""
-        self._settings, self._sources, self._ways = settings, sources, ways
-        coding = chosen.encoding(settings.outputs)
-        self._branches = {name: Branches(one.hub, coding) for name, one in self.stations.items()}
+        self._settings, self._ways = settings, ways
         self._outputs = self._make_outputs()
         self._undo = ExitStack()
 
     def _make_outputs(self) -> list[Output]:
-        feeds = {name: self._feed(name, one) for name, one in self.stations.items()}
+        feeds = self._airing.feeds()
         wanted, ways = self._settings.outputs, self._ways
         outputs: list[Output] = []
         if ways.rtsp_serve is not None:
@@ -74,9 +120,6 @@ class Broadcast:
                 outputs.append(virtual_camera(feed))
         return outputs
 
-    def _feed(self, name: str, one: Station) -> Feed:
-        return Feed(name, one.hub, self._branches[name], lambda: one.sound)
-
     def __enter__(self) -> Broadcast:
         """Start all of it.
 
@@ -84,10 +127,7 @@ class Broadcast:
             OutputError: a way out cannot work: a port is taken, a folder cannot be written.
         """
         with ExitStack() as undo:
-            for one in self.stations.values():
-                undo.enter_context(one)
-            for branches in self._branches.values():
-                undo.callback(branches.close)
+            undo.enter_context(self._airing)
             for output in self._outputs:
                 undo.callback(output.stop)
                 output.start()
@@ -98,15 +138,11 @@ class Broadcast:
 
     def _serve(self, undo: ExitStack) -> None:
         from stream_guard.web.app import create_app  # FastAPI and aiortc take a second to load
-        from stream_guard.web.channel import Channel
         from stream_guard.web.server import WebServer
 
-        channels = {
-            name: Channel(one, self._branches[name], _intake(self._sources[name]))
-            for name, one in self.stations.items()
-        }
         web = self._settings.web
-        self.address = undo.enter_context(WebServer(create_app(channels, web), web)).address
+        app = create_app(self._airing.channels(), web)
+        self.address = undo.enter_context(WebServer(app, web)).address
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -114,7 +150,7 @@ class Broadcast:
         self._undo.close()
 
     def statuses(self) -> list[Status]:
-        return [one.status() for one in self.stations.values()]
+        return self._airing.statuses()
 
     def output_statuses(self) -> list[OutputStatus]:
         return [output.status() for output in self._outputs]

@@ -19,6 +19,7 @@ from stream_guard.cli.keygen import keygen
 from stream_guard.cli.live import live
 from stream_guard.cli.models import models
 from stream_guard.cli.redact import redact
+from stream_guard.cli.serve import serve
 from stream_guard.cli.settings import settings
 from stream_guard.cli.verify import verify
 from stream_guard.errors import ExitCode, Stopped
@@ -48,7 +49,7 @@ def commands() -> None:
     """
 
 
-for _command in (redact, detect, verify, evaluate, live, devices, models, settings, keygen, doctor):
+for _command in (redact, detect, verify, evaluate, live, serve, devices, models, settings, keygen, doctor):
     _command.params.append(
         click.Option(["--debug"], is_flag=True, expose_value=False, help="Show tracebacks.")
     )

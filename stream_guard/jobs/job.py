@@ -114,6 +114,9 @@ class Health:
     quota_bytes: int
     trouble: str | None
     """What keeps jobs from being run, in one sentence; None where all is well."""
+    done: int = 0
+    """Jobs that are done and kept."""
+    failed: int = 0
 
 
 class QueueFull(StreamGuardError):  # noqa: N818 - a state of the queue

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
 from pydantic import Field
 
+from stream_guard.errors import SettingsError
 from stream_guard.settings.sections import Section
 
 
@@ -34,3 +39,19 @@ class Jobs(Section):
     video_hours: float = Field(
         default=12.0, gt=0, le=1000, description="Hours that an uploaded video may last."
     )
+
+
+def jobs_folder(jobs: Jobs, environ: Mapping[str, str] | None = None) -> Path:
+    """Return where jobs are kept: the folder that is set, else one in the user's state folder.
+
+    Raises:
+        SettingsError: none is set, and the user has no home.
+    """
+    environ = os.environ if environ is None else environ
+    if jobs.jobs_folder:
+        return Path(jobs.jobs_folder)
+    home = environ.get("HOME")
+    base = environ.get("XDG_STATE_HOME") or (f"{home}/.local/state" if home else "")
+    if not base:
+        raise SettingsError("there is no HOME to keep jobs in; set jobs.jobs_folder")
+    return Path(base, "stream-guard", "jobs")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
 
+from stream_guard.jobs.job import Health
 from stream_guard.live.hub import Hub
 from stream_guard.model.live import State, Status
 
@@ -134,6 +135,24 @@ def metrics(readings: list[Reading]) -> str:
     ]
     for one in readings:
         lines += _histogram(one)
+    return "\n".join(lines) + "\n"
+
+
+def of_jobs(health: Health) -> str:
+    """Return the figures of the queue in the same format."""
+    lines = []
+    for name, text, value in (
+        ("jobs_queued", "Jobs that wait for a worker.", health.queued),
+        ("jobs_running", "Jobs that are being done.", health.running),
+        ("jobs_done", "Jobs that are done and kept.", health.done),
+        ("jobs_failed", "Jobs that failed and are kept.", health.failed),
+        ("jobs_bytes", "Bytes of all uploads and results.", health.bytes_used),
+        ("jobs_quota_bytes", "Bytes that they may have together.", health.quota_bytes),
+        ("jobs_workers", "Jobs that may run at once.", health.workers),
+        ("jobs_workers_alive", "Worker processes that are up.", health.workers_alive),
+    ):
+        lines += [f"# HELP stream_guard_{name} {text}", f"# TYPE stream_guard_{name} gauge"]
+        lines.append(f"stream_guard_{name} {value}")
     return "\n".join(lines) + "\n"
 
 

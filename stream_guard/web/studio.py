@@ -43,12 +43,16 @@ class Studio:
             raise Refusal(404, "no_such_stream", "There is no such stream.")
         return self.channels[name]
 
+    def viewers(self, name: str) -> int:
+        """Return how many watch a station, by WebRTC and Motion JPEG."""
+        return self.viewing.at(name) + self.still_viewing[name]
+
     def reading(self, name: str) -> figures.Reading:
         channel, meter = self.channels[name], self.meters.get(name)
         return figures.Reading(
             name,
             channel.station.status(),
-            self.viewing.at(name) + self.still_viewing[name],
+            self.viewers(name),
             meter.reading() if meter else figures.Spread(),
             takes_whip=channel.whip is not None,
             published=self.publishing.at(name) > 0,
