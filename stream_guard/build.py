@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import stream_guard
-from stream_guard import native, parts
+from stream_guard import native, parts, preview
 from stream_guard import plan as plans
 from stream_guard.detect.presets import PRESETS, Detectors
 from stream_guard.detect.registry import members, models_of
 from stream_guard.errors import InputError
 from stream_guard.flow.anonymize import anonymize
+from stream_guard.flow.lookahead import mark_last
 from stream_guard.flow.progress import Listener, Meter
 from stream_guard.flow.report import Report
 from stream_guard.flow.run import run
@@ -175,6 +176,26 @@ class Guard:
     ) -> None:
         self.close()
 
+    def load(self) -> None:
+        """Load the models now rather than with the first input.
+
+        Raises:
+            ModelError: one is missing or altered, or does not find the bundled face.
+        """
+        self._loaded()
+
+    def adopt(self, settings: Settings) -> None:
+        """Take other settings for what comes next; models that they need too stay loaded.
+
+        Raises:
+            SettingsError: as at the start; the settings stay as they were.
+        """
+        style, detectors = parts.style(settings.redact), members(settings.detect.detectors)
+        if detectors != members(self.settings.detect.detectors):
+            self.close()
+        self.settings, self._style = settings, style
+        self._preset = PRESETS[settings.detect.preset]
+
     def close(self) -> None:
         """Release the models."""
         if self._detectors is not None:
@@ -258,6 +279,22 @@ class Guard:
             plan = plans.of(covers, given.name, sha256, media.width, media.height, zones)
             draft.publish_as(plans.dump(plan).encode("utf-8"))
             return plan
+
+    def preview(self, source: str | Path, time_s: float, output: str | Path) -> None:
+        """Redact one frame of a video, or a picture, and write it as a JPEG over what is there.
+
+        `time_s` counts from the start of the video. What comes shortly before and after it is judged too, so
+        that a face is covered which is found in a neighbouring frame only.
+
+        Raises:
+            StreamGuardError: as `redact`; an InputError too where the video holds nothing at that time.
+        """
+        with ExitStack() as undo:
+            opened = parts.opened(Path(source), self.settings, undo)
+            frames, wanted_s = preview.window(opened, time_s)
+            redactor = parts.redactor(self.settings, self._style, parts.zones_in_force(self.settings))
+            redacted = anonymize(mark_last(frames), *self._judges(opened.media), redactor)
+            preview.write(redacted, wanted_s, opened.media, Path(output))
 
     def anonymize_image(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Do what `stream_guard.anonymize_image` does, with the models that are loaded already."""

@@ -32,12 +32,17 @@ class SettingsError(StreamGuardError):
     code = "settings"
 
     exit_code = ExitCode.USAGE
+    code = "settings"
 
 
 class InputError(StreamGuardError):
     """The input cannot be read, is not a picture or video, or is refused as unsafe."""
 
     exit_code = ExitCode.INPUT
+
+    def __init__(self, message: str, code: str = "unreadable") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class SourceLostError(InputError):
@@ -55,6 +60,7 @@ class OutputError(StreamGuardError):
     """The output cannot be written; nothing half-written is left behind."""
 
     exit_code = ExitCode.OUTPUT
+    code = "unwritable"
 
 
 class ModelError(StreamGuardError):
@@ -73,3 +79,4 @@ class Stopped(StreamGuardError):  # noqa: N818 - being stopped is no error of an
     """The run was stopped on request; the output is discarded."""
 
     exit_code = ExitCode.STOPPED
+    code = "stopped"

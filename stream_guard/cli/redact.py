@@ -12,7 +12,7 @@ from stream_guard.cli.display import MODES, display
 from stream_guard.cli.failure import report_failure, say, worst
 from stream_guard.cli.keygen import ask_passphrase
 from stream_guard.cli.options import effective, file_option, setting_options
-from stream_guard.cli.verify import exit_code, tell
+from stream_guard.cli.verify import tell
 from stream_guard.errors import ExitCode, InputError, OutputError, PipelineError
 from stream_guard.model.clock import timecode
 
@@ -136,12 +136,9 @@ def _summary(report: Report, progress: str) -> ExitCode:
             f"{report.output.path}: {report.account.frames} frame(s), {report.faces} face track(s) covered"
         )
         _places(report)
-    covered = ExitCode.COVERED_WHOLE if report.covered_whole else ExitCode.DONE
-    if report.verification is None:
-        return covered
-    if progress != "json":
+    if report.verification is not None and progress != "json":
         tell(report.verification)
-    return worst((covered, exit_code(report.verification)))
+    return report.exit_code
 
 
 def _places(report: Report) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from stream_guard.errors import ExitCode
 from stream_guard.model.finding import Verification
 from stream_guard.model.place import Place
 from stream_guard.model.verdict import Cover, Origin
@@ -143,6 +144,13 @@ class Report:
     @property
     def covered_whole(self) -> bool:
         return bool(self.account.whole)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the command line returns for such a run."""
+        if self.verification is not None and not self.verification.passed:
+            return ExitCode.LEAK
+        return ExitCode.COVERED_WHOLE if self.covered_whole else ExitCode.DONE
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for JSON: no picture, no embedding."""

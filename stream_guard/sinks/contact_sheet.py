@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
@@ -16,10 +15,11 @@ from PIL import Image, ImageDraw, ImageFont
 from stream_guard.errors import OutputError
 from stream_guard.model.clock import timecode
 from stream_guard.model.geometry import Box
-from stream_guard.model.picture import Channel, Component, Picture
+from stream_guard.model.picture import Picture
 from stream_guard.model.place import Place
 from stream_guard.model.redacted import RedactedFrame
 from stream_guard.sinks.publish import Draft
+from stream_guard.sinks.snapshot import rgb
 
 SUFFIXES: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _WIDTH, _HEIGHT = 320, 240
@@ -50,7 +50,7 @@ def photograph(frame: RedactedFrame, box: Box | None) -> Thumbnail:
     width, height = max(1, round(part.w * scale)), max(1, round(part.h * scale))
     cell = np.full((_HEIGHT, _WIDTH, 3), _MAT, np.uint8)
     x, y = (_WIDTH - width) // 2, (_HEIGHT - height) // 2
-    cell[y : y + height, x : x + width] = _rgb(picture, part, (width, height))
+    cell[y : y + height, x : x + width] = rgb(picture, part, (width, height))
     if box is not None:
         _outline(cell, box.moved(-part.x0, -part.y0).scaled(scale, scale).moved(x, y))
     return cell
@@ -156,30 +156,3 @@ def _outline(cell: Thumbnail, box: Box) -> None:
     corners = (round(box.x0) - 2, round(box.y0) - 2), (round(box.x1) + 1, round(box.y1) + 1)
     cv2.rectangle(cell, *corners, _SHADOW, 4, cv2.LINE_AA)
     cv2.rectangle(cell, *corners, _OUTLINE, 2, cv2.LINE_AA)
-
-
-def _rgb(picture: Picture, part: Box, size: tuple[int, int]) -> Thumbnail:
-    """Return a part of a picture in 8-bit RGB of size (w, h), by ITU-R BT.709, as the styles are painted."""
-    codes = {channel.component: _codes(channel, part, size) for channel in picture.channels}
-    if Component.RED in codes:
-        rgb = [codes[c] for c in (Component.RED, Component.GREEN, Component.BLUE)]
-    else:
-        black, luma_gain, chroma_gain = (0, 1.0, 1.0) if picture.full_range else (16, 255 / 219, 255 / 224)
-        luma = luma_gain * (codes[Component.LUMA] - black)
-        cb, cr = (
-            chroma_gain * (codes[c] - 128) if c in codes else np.zeros_like(luma)
-            for c in (Component.CB, Component.CR)
-        )
-        rgb = [luma + 1.5748 * cr, luma - 0.1873 * cb - 0.4681 * cr, luma + 1.8556 * cb]
-    return np.asarray(np.clip(np.rint(np.stack(rgb, -1)), 0, 255), np.uint8)
-
-
-def _codes(channel: Channel, part: Box, size: tuple[int, int]) -> NDArray[Any]:
-    """Return the 8-bit code values of a part, as floats, in another size (w, h)."""
-    x, y = channel.step_x, channel.step_y
-    rows = slice(int(part.y0 // y), math.ceil(part.y1 / y))
-    columns = slice(int(part.x0 // x), math.ceil(part.x1 / x))
-    near = np.ascontiguousarray(channel.samples[rows, columns])
-    kernel = cv2.INTER_AREA if near.shape[0] > size[1] else cv2.INTER_CUBIC
-    shift = channel.shift + channel.bits - 8
-    return np.asarray(cv2.resize(near, size, interpolation=kernel).astype(np.float32) / float(1 << shift))

@@ -79,7 +79,8 @@ class FileSource:
             if isinstance(item, tuple):
                 return item[0]
         raise InputError(
-            f"{self._name} holds no picture that can be decoded; it is damaged or of an unknown kind."
+            f"{self._name} holds no picture that can be decoded; it is damaged or of an unknown kind.",
+            "codec_unknown",
         )
 
     def _describe(self, path: Path, frame: av.VideoFrame) -> Media:
@@ -104,6 +105,17 @@ class FileSource:
         times += [s.start_time * s.time_base for s in self._kept if s.start_time is not None and s.time_base]
         times += [p.pts * p.time_base for p in self._head if isinstance(p, av.Packet) and p.pts is not None]
         return min(times)
+
+    def seek(self, time_s: float) -> None:
+        """Begin at the key frame at or before a media time; at the start where the file can't be sought in.
+
+        To be called before `items`, whose stamps count from there.
+        """
+        try:
+            self._container.seek(int(time_s / self._time_base), stream=self._video)
+        except av.FFmpegError:
+            return
+        self._reader, self._head = self._read(), []
 
     def items(self) -> Iterator[Item]:
         """Yield every frame and every kept sound packet, in file order; closing the iterator closes the file.

@@ -74,14 +74,14 @@ def translated(name: str, doing: str = "read") -> Iterator[None]:
         yield
     except av.PermissionError as exc:
         raise InputError(
-            f"{name} cannot be decoded: it is protected (DRM); supply an unprotected copy."
+            f"{name} cannot be decoded: it is protected (DRM); supply an unprotected copy.", "protected"
         ) from exc
     except av.FFmpegError as exc:
         raise InputError(
             f"{name} cannot be {doing}: {exc.strerror or exc}; is it a complete media file?"
         ) from exc
     except MemoryError as exc:
-        raise InputError(f"{name} needs more memory than there is.") from exc
+        raise InputError(f"{name} needs more memory than there is.", "out_of_memory") from exc
 
 
 def require_file(path: Path) -> None:
@@ -106,7 +106,7 @@ def require_file(path: Path) -> None:
     if not os.access(path, os.R_OK):
         raise InputError(f"{path} cannot be opened: no permission to read it.")
     if found.st_size == 0:
-        raise InputError(f"{path} is empty.")
+        raise InputError(f"{path} is empty.", "not_media")
 
 
 def open_container(path: Path) -> InputContainer:
@@ -122,7 +122,8 @@ def open_container(path: Path) -> InputContainer:
         return av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="ignore")
     except (av.InvalidDataError, av.ArgumentError, av.EOFError) as exc:
         raise InputError(
-            f"{path} is neither a video nor a picture that can be read, or it is cut off before its index."
+            f"{path} is neither a video nor a picture that can be read, or it is cut off before its index.",
+            "not_media",
         ) from exc
     except (av.FFmpegError, UnicodeError, ValueError) as exc:
         raise InputError(
@@ -144,15 +145,20 @@ def chosen_video(container: InputContainer, name: str) -> VideoStream:
     if not videos:
         extra = " (a cover picture is not a video)" if container.streams.video else ""
         kind = "only sound" if container.streams.audio else "no pictures"
-        raise InputError(f"{name} holds {kind}{extra}; there is nothing to anonymize.")
+        raise InputError(f"{name} holds {kind}{extra}; there is nothing to anonymize.", "not_media")
     best = container.streams.best("video")
     stream = (
         best if best in videos else max(videos, key=lambda s: s.codec_context.width * s.codec_context.height)
     )
     if stream.codec_tag in _LOCKED or "encryption" in container.metadata:
-        raise InputError(f"{name} cannot be decoded: it is protected (DRM); supply an unprotected copy.")
+        raise InputError(
+            f"{name} cannot be decoded: it is protected (DRM); supply an unprotected copy.", "protected"
+        )
     if stream.codec_context is None:
-        raise InputError(f"{name} is coded in a way that no decoder here knows; convert it to H.264 first.")
+        raise InputError(
+            f"{name} is coded in a way that no decoder here knows; convert it to H.264 first.",
+            "codec_unknown",
+        )
     refuse_bomb(stream.codec_context.width, stream.codec_context.height, MAX_PIXELS, name)
     return stream
 
@@ -160,7 +166,8 @@ def chosen_video(container: InputContainer, name: str) -> VideoStream:
 def refuse_bomb(width: int, height: int, limit: int, name: str) -> None:
     if width * height > limit:
         raise InputError(
-            f"{name} has {width}x{height} pixels; at most {limit / 1e6:.0f} million are accepted."
+            f"{name} has {width}x{height} pixels; at most {limit / 1e6:.0f} million are accepted.",
+            "too_many_pixels",
         )
 
 

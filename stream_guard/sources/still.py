@@ -91,7 +91,8 @@ class StillSource:
         refuse_bomb(image.width, image.height, MAX_STILL_PIXELS, str(path))
         if image.format == "WEBP" and image.n_frames > 1:
             raise InputError(
-                f"{path} is an animated WebP, which cannot be read; save it as GIF or MP4 first."
+                f"{path} is an animated WebP, which cannot be read; save it as GIF or MP4 first.",
+                "codec_unknown",
             )
         facts = _facts(image, data)
         if _is_deep(image, data):
@@ -122,10 +123,13 @@ def _opened(path: Path, data: bytes) -> Any:
             return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as exc:
         limit = f"{MAX_STILL_PIXELS / 1e6:.0f} million pixels"
-        raise InputError(f"{path} is larger than {limit}, which is refused as unsafe.") from exc
+        raise InputError(
+            f"{path} is larger than {limit}, which is refused as unsafe.", "too_many_pixels"
+        ) from exc
     except UnidentifiedImageError as exc:
         raise InputError(
-            f"{path} is not a picture of a kind that can be read ({', '.join(FORMATS)})."
+            f"{path} is not a picture of a kind that can be read ({', '.join(FORMATS)}).",
+            "codec_unknown",
         ) from exc
     except (OSError, ValueError, SyntaxError, struct.error) as exc:
         raise InputError(f"{path} cannot be read as a picture: {exc}.") from exc
@@ -136,7 +140,7 @@ def _loaded(image: Any, path: Path, data: bytes) -> tuple[Any, NDArray[Any], boo
     try:
         return image, _array(image), True
     except MemoryError as exc:
-        raise InputError(f"{path} needs more memory than there is.") from exc
+        raise InputError(f"{path} needs more memory than there is.", "out_of_memory") from exc
     except (OSError, ValueError, SyntaxError, struct.error):
         before = ImageFile.LOAD_TRUNCATED_IMAGES
         ImageFile.LOAD_TRUNCATED_IMAGES = True
@@ -236,7 +240,8 @@ def _from_heif(path: Path) -> tuple[NDArray[Any], StillFacts, list[str]]:
         best = max(range(len(sizes)), key=lambda i: sizes[i][0] * sizes[i][1])
         if sizes.count(sizes[best]) > 1:
             raise InputError(
-                f"{path} is a HEIC picture made of tiles, which cannot be read; save it as JPEG first."
+                f"{path} is a HEIC picture made of tiles, which cannot be read; save it as JPEG first.",
+                "codec_unknown",
             )
         refuse_bomb(*sizes[best], MAX_STILL_PIXELS, str(path))
         frame = next(container.decode(container.streams.video[best]), None)

@@ -40,6 +40,10 @@ class Desk:
         """Return the answer to something short."""
         return await to_thread.run_sync(partial(question, *given, **named))
 
+    async def trouble(self) -> str | None:
+        """Say what keeps jobs from being run, or from being told of; None where all is well."""
+        return (await self.ask(self.queue.health)).trouble or self.news.trouble
+
     async def write(self, action: Callable[[bytes], None], data: bytes) -> None:
         await to_thread.run_sync(action, data, limiter=self._writers)
 
@@ -48,9 +52,10 @@ class Desk:
         return await to_thread.run_sync(question, *given, limiter=self._painters)
 
 
-def _desk_of(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
+def _desk_of(request: Request) -> Desk | None:
+    desk: Desk | None = request.app.state.desk
     return desk
 
 
 DeskHere = Annotated[Desk, Depends(_desk_of)]
+DeskIfAny = Annotated[Desk | None, Depends(_desk_of)]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from stream_guard.jobs.job import Health as QueueHealth
 from stream_guard.web import figures
-from stream_guard.web.desk import Desk
+from stream_guard.web.desk import DeskIfAny
 from stream_guard.web.documents import Health
 from stream_guard.web.studio import StudioHere
 
@@ -21,27 +20,20 @@ _JOBS: Final = "/jobs"
 router = APIRouter(tags=["supervision"])
 
 
-async def _health_of(request: Request) -> QueueHealth | None:
-    desk: Desk | None = request.app.state.desk
-    return await desk.ask(desk.queue.health) if desk else None
-
-
-HealthHere = Annotated[QueueHealth | None, Depends(_health_of)]
-
-
 @router.get("/metrics", response_class=Response, responses={200: _METRICS})
-async def get_metrics(studio: StudioHere, health: HealthHere) -> Response:
+async def get_metrics(studio: StudioHere, desk: DeskIfAny) -> Response:
     """Return all figures in Prometheus' text format."""
+    health = await desk.ask(desk.queue.health) if desk else None
     text = figures.metrics(studio.readings()) + (figures.of_jobs(health) if health else "")
     return PlainTextResponse(text, media_type=_METRICS_TYPE)
 
 
 @router.get("/healthz", response_model=Health, response_model_exclude_none=True, responses=_ILL)
-async def get_health(request: Request, studio: StudioHere, health: HealthHere) -> Response:
+async def get_health(request: Request, studio: StudioHere, desk: DeskIfAny) -> Response:
     """Tell whether all is well; a stream to which nobody publishes is idle, not ill."""
     readings = studio.readings()
     reasons = {one.name: figures.unhealthy(one) for one in readings}
-    reasons[_JOBS] = health.trouble if health else None
+    reasons[_JOBS] = await desk.trouble() if desk else None
     ill = {name: reason for name, reason in reasons.items() if reason is not None}
     idle = [one.name for one in readings if figures.is_idle(one)]
     told = {"unhealthy": ill, "idle": idle} if request.scope["trusted"] else {}

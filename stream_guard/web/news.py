@@ -48,17 +48,25 @@ class News:
         self._queue = queue
         self._listening: set[Listening] = set()
         self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is told any more, None where all is well."""
+        if self._thread is not None and self._thread.is_alive():
+            return None
+        return "changes of jobs are not told any more; start the server anew"
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
-        thread = threading.Thread(target=self._hear, args=(loop,), name="job news", daemon=True)
-        thread.start()
+        self._thread = threading.Thread(target=self._hear, args=(loop,), name="job news", daemon=True)
+        self._thread.start()
         try:
             yield
         finally:
             self._ended.set()
-            await asyncio.to_thread(thread.join)
+            await asyncio.to_thread(self._thread.join)
 
     @contextmanager
     def listen(self) -> Iterator[Listening]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from starlette.types import Send
 
 from stream_guard.outputs import mjpeg
 from stream_guard.web import figures
+from stream_guard.web.desk import DeskIfAny
 from stream_guard.web.documents import StreamDocument, Streams
 from stream_guard.web.refusal import answers, later, refused
 from stream_guard.web.streaming import PatientStream
@@ -25,10 +26,10 @@ router = APIRouter(prefix="/api/streams", tags=["streams"])
 
 
 @router.get("")
-async def list_streams(request: Request, studio: StudioHere) -> Streams:
+async def list_streams(studio: StudioHere, desk: DeskIfAny) -> Streams:
     """List all live sources and how they fare."""
     streams = [_document(reading) for reading in studio.readings()]
-    return Streams(streams=streams, files=request.app.state.desk is not None)
+    return Streams(streams=streams, files=desk is not None)
 
 
 @router.get("/{name}", responses=_NO_STREAM)
