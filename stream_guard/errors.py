@@ -29,8 +29,6 @@ class StreamGuardError(Exception):
 class SettingsError(StreamGuardError):
     """A setting or option is unknown or out of range."""
 
-    code = "settings"
-
     exit_code = ExitCode.USAGE
     code = "settings"
 

@@ -19,7 +19,7 @@ from stream_guard.settings.web import Web
 from stream_guard.stations import source_of
 from stream_guard.web.access import check, needs_token, token_of
 from stream_guard.web.app import create_app
-from stream_guard.web.desk import Desk
+from stream_guard.web.reception import Reception
 from stream_guard.web.server import WebServer
 
 WEBCAM: Final = "webcam"
@@ -60,7 +60,7 @@ class Serving:
         with ExitStack() as undo:
             queue = undo.enter_context(JobQueue(self._folder, self._settings))
             undo.enter_context(self._airing)
-            app = create_app(self._airing.channels(), self._web, Desk(queue, self._settings))
+            app = create_app(self._airing.channels(), self._web, Reception(queue, self._settings))
             self.address = undo.enter_context(WebServer(app, self._web)).address
             self._undo = undo.pop_all()
         return self

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.desks import PORTRAIT
+from tests.job_clients import PORTRAIT
 from tests.stations import until
 
 LINE = re.compile(r"page: (\S+)  \(ctrl-C ends it\)\n")

@@ -15,14 +15,19 @@ import pytest
 from PIL import Image
 
 from stream_guard.web.server import WebServer
-from tests.desks import PORTRAIT, WALK, Client, taking_jobs
+from tests.job_clients import PORTRAIT, WALK, Client, taking_jobs
 
 SOLID = {"redact": {"style": "solid", "colour": "#ff0000"}}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    with taking_jobs(tmp_path_factory.mktemp("jobs") / "folder") as running:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("jobs") / "folder"
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[WebServer]:
+    with taking_jobs(folder) as running:
         yield running
 
 
@@ -88,14 +93,14 @@ def test_a_result_comes_in_parts_under_its_name(client: Client) -> None:
     assert (original.content, original.headers["Content-Type"]) == (PORTRAIT.read_bytes(), "image/jpeg")
 
 
-def test_a_report_tells_of_the_faces_and_of_no_folder(client: Client, server: WebServer) -> None:
+def test_a_report_tells_of_the_faces_and_of_no_folder(client: Client, folder: Path) -> None:
     job_id = client.uploaded(PORTRAIT, verify=True)
     job = client.done(job_id)
     assert (job["outcome"]["verified"], job["outcome"]["findings"]) == (True, 0)
     report = client.http.get(f"/api/jobs/{job_id}/report")
     assert report.headers["Content-Type"] == "application/json"
     assert len(report.json()["tracks"]) == 1
-    assert str(server.app.state.desk.queue._folder) not in report.text
+    assert str(folder) not in report.text
     assert job_id not in report.text
 
 
@@ -128,7 +133,7 @@ def test_a_job_is_cancelled_and_retried(client: Client) -> None:
     assert client.done(job_id)["outcome"]["frames"] == 125
 
 
-def test_what_is_deleted_is_gone(client: Client, server: WebServer) -> None:
+def test_what_is_deleted_is_gone(client: Client, folder: Path) -> None:
     job_id = client.uploaded(PORTRAIT)
     client.done(job_id)
     with client.events() as events:
@@ -142,7 +147,6 @@ def test_what_is_deleted_is_gone(client: Client, server: WebServer) -> None:
     for verb in ("start", "cancel"):
         assert client.http.post(f"/api/jobs/{job_id}/{verb}").status_code == 404
     assert client.http.delete(f"/api/jobs/{job_id}").status_code == 404
-    folder: Path = server.app.state.desk.queue._folder
     assert not [path for path in folder.rglob("*") if job_id in str(path)]
 
 

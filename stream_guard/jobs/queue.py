@@ -323,6 +323,8 @@ class JobQueue:
             running=self._ledger.count(JobState.RUNNING),
             bytes_used=self._room.used_bytes,
             quota_bytes=self._room.quota_bytes,
+            done=self._ledger.count(JobState.DONE),
+            failed=self._ledger.count(JobState.FAILED),
             trouble=self._trouble or self._slots.trouble or self._desk.trouble,
         )
 

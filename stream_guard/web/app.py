@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
@@ -12,9 +12,9 @@ from stream_guard.settings.web import Web
 from stream_guard.web import events, form, health, jobs, results, streams, uploads, webrtc
 from stream_guard.web.access import Gate, check, token_of
 from stream_guard.web.channel import Channel
-from stream_guard.web.desk import Desk
 from stream_guard.web.openapi import documentation
 from stream_guard.web.pages import add_pages
+from stream_guard.web.reception import Reception
 from stream_guard.web.refusal import add_refusals
 from stream_guard.web.studio import Studio
 
@@ -22,8 +22,8 @@ _OF_JOBS: Final = (form, uploads, events, results, jobs)
 """In this order: "events" and "archive" are no ids of jobs."""
 
 
-def create_app(channels: Mapping[str, Channel], web: Web, desk: Desk | None = None) -> FastAPI:
-    """Return the app for stations by name; with a desk it takes files too, and they are its first page.
+def create_app(channels: Mapping[str, Channel], web: Web, reception: Reception | None = None) -> FastAPI:
+    """Return the app for stations by name; with a reception it takes files too, and they are its first page.
 
     Raises:
         SettingsError: the settings would let strangers in.
@@ -33,7 +33,7 @@ def create_app(channels: Mapping[str, Channel], web: Web, desk: Desk | None = No
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
-        async with studio.open(), desk.open() if desk else nullcontext():
+        async with studio.open():
             yield
 
     app = FastAPI(
@@ -43,10 +43,10 @@ def create_app(channels: Mapping[str, Channel], web: Web, desk: Desk | None = No
         lifespan=running,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.studio, app.state.desk = studio, desk
-    for part in (*(_OF_JOBS if desk else ()), streams, webrtc, health):
+    app.state.studio, app.state.reception = studio, reception
+    for part in (*(_OF_JOBS if reception else ()), streams, webrtc, health):
         app.include_router(part.router)
-    add_pages(app, "files" if desk else "stations")
+    add_pages(app, "files" if reception else "stations")
     add_refusals(app)
     app.openapi = documentation(app, locked=bool(token_of(web)))  # type: ignore[method-assign]
     app.add_middleware(Gate, web=web)

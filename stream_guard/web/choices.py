@@ -9,14 +9,11 @@ from fastapi import Depends, Query
 from pydantic import BaseModel
 
 from stream_guard.detect.registry import DETECTORS, GROUPS
-from stream_guard.jobs.queue import Chosen
+from stream_guard.jobs.choice import SECTIONS, WITHHELD, Chosen
 from stream_guard.redact.styles import style_names
 from stream_guard.settings import Settings
 from stream_guard.web.refusal import Refusal
 
-SECTIONS: Final = ("detect", "track", "zones", "redact", "output")
-"""What decides on the result; how the server runs is none of a job's business."""
-_NOT_CHOSEN: Final = {"output": ("overwrite",)}
 _MOST_CHARACTERS: Final = 16_384
 SCHEMA: Final = "JobSettings"
 IN_ADDRESS: Final = {
@@ -47,10 +44,10 @@ def schema_of(settings: Settings) -> dict[str, Any]:
 
 def _section(name: str, values: BaseModel) -> dict[str, Any]:
     schema = type(values).model_json_schema()
-    for left_out in _NOT_CHOSEN.get(name, ()):
-        del schema["properties"][left_out]
     for field, default in values.model_dump(mode="json").items():
-        if field in schema["properties"]:
+        if f"{name}.{field}" in WITHHELD:
+            del schema["properties"][field]
+        else:
             schema["properties"][field]["default"] = default
     _name_the_choices(name, schema["properties"])
     return schema

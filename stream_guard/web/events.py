@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from fastapi import APIRouter, Response
 
 from stream_guard.jobs.job import Deleted, Job
-from stream_guard.web.desk import Desk, DeskHere
+from stream_guard.jobs.queue import JobQueue
+from stream_guard.outputs.branch import waking
 from stream_guard.web.documents import JobDocument
-from stream_guard.web.news import Change
+from stream_guard.web.reception import Reception, ReceptionHere
 from stream_guard.web.refusal import answers
 from stream_guard.web.streaming import PatientStream
 
@@ -25,13 +28,14 @@ _EVENTS: Final = {
     "content": {_TYPE: {"schema": {"type": "string"}}},
 }
 _UNBUFFERED: Final = {"X-Accel-Buffering": "no"}
+Change = Job | Deleted
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
 
 @router.get("/events", response_class=Response, responses={200: _EVENTS})
-async def watch_jobs(desk: DeskHere) -> Response:
+async def watch_jobs(reception: ReceptionHere) -> Response:
     """Tell of all jobs as they change, without end."""
-    return PatientStream(_of_all(desk), media_type=_TYPE, headers=_UNBUFFERED)
+    return PatientStream(_of_all(reception), media_type=_TYPE, headers=_UNBUFFERED)
 
 
 @router.get(
@@ -39,24 +43,42 @@ async def watch_jobs(desk: DeskHere) -> Response:
     response_class=Response,
     responses=answers(s404="There is no such job.") | {200: _EVENTS},
 )
-async def watch_job(job_id: str, desk: DeskHere) -> Response:
+async def watch_job(job_id: str, reception: ReceptionHere) -> Response:
     """Tell of one job as it changes; ends when the job has ended."""
-    await desk.ask(desk.queue.job, job_id)
-    return PatientStream(_of_one(desk, job_id), media_type=_TYPE, headers=_UNBUFFERED)
+    await reception.ask(reception.queue.job, job_id)
+    return PatientStream(_of_one(reception, job_id), media_type=_TYPE, headers=_UNBUFFERED)
 
 
-async def _of_all(desk: Desk) -> AsyncGenerator[bytes, None]:
-    with desk.news.listen() as listening:
-        jobs = await desk.ask(desk.queue.jobs)
+@contextmanager
+def _listening(queue: JobQueue) -> Iterator[Callable[[], Awaitable[list[Change]]]]:
+    """Yield what waits for changes and returns each job's newest state; nothing where none came in time."""
+    arrived = asyncio.Event()
+    with queue.watch(waking(asyncio.get_running_loop(), arrived)) as watch:
+
+        async def changed() -> list[Change]:
+            try:
+                async with asyncio.timeout(_HEARTBEAT_S):
+                    await arrived.wait()
+            except TimeoutError:
+                return []
+            arrived.clear()
+            return watch.take(0)
+
+        yield changed
+
+
+async def _of_all(reception: Reception) -> AsyncGenerator[bytes, None]:
+    with _listening(reception.queue) as changed:
+        jobs = await reception.ask(reception.queue.jobs)
         yield _RETRY + b"".join(_event(job) for job in reversed(jobs))
         while True:
-            changes = await listening.take(_HEARTBEAT_S)
+            changes = await changed()
             yield b"".join(_event(change) for change in changes) or _HEARTBEAT
 
 
-async def _of_one(desk: Desk, job_id: str) -> AsyncGenerator[bytes, None]:
-    with desk.news.listen() as listening:
-        changes: list[Change] = [await desk.ask(desk.queue.job, job_id)]
+async def _of_one(reception: Reception, job_id: str) -> AsyncGenerator[bytes, None]:
+    with _listening(reception.queue) as changed:
+        changes: list[Change] = [await reception.ask(reception.queue.job, job_id)]
         while True:
             ours = [change for change in changes if change.id == job_id]
             for change in ours:
@@ -65,7 +87,7 @@ async def _of_one(desk: Desk, job_id: str) -> AsyncGenerator[bytes, None]:
                     return
             if not changes:
                 yield _HEARTBEAT
-            changes = await listening.take(_HEARTBEAT_S)
+            changes = await changed()
 
 
 def _event(change: Change) -> bytes:

@@ -7,16 +7,16 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from stream_guard.web.choices import IN_ADDRESS, ChosenHere
-from stream_guard.web.desk import DeskHere
+from stream_guard.web.reception import ReceptionHere
 from stream_guard.web.refusal import answers
 
 router = APIRouter(prefix="/api/settings", tags=["settings"])
 
 
 @router.get("/schema")
-async def get_settings_schema(desk: DeskHere) -> dict[str, Any]:
+async def get_settings_schema(reception: ReceptionHere) -> dict[str, Any]:
     """Return the JSON Schema of what a job may choose; its defaults are this server's settings."""
-    return desk.schema
+    return reception.schema
 
 
 @router.get(
@@ -26,6 +26,6 @@ async def get_settings_schema(desk: DeskHere) -> dict[str, Any]:
     | {200: {"description": "The portrait.", "content": {"image/jpeg": {"schema": {"type": "string"}}}}},
     openapi_extra=IN_ADDRESS,
 )
-async def get_example(desk: DeskHere, chosen: ChosenHere) -> Response:
+async def get_example(reception: ReceptionHere, chosen: ChosenHere) -> Response:
     """Return the bundled portrait, redacted with these settings."""
-    return Response(await desk.paint(desk.queue.example, chosen), media_type="image/jpeg")
+    return Response(await reception.errand(reception.queue.example, chosen), media_type="image/jpeg")

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from stream_guard.web import figures
-from stream_guard.web.desk import DeskIfAny
 from stream_guard.web.documents import Health
+from stream_guard.web.reception import ReceptionIfAny
 from stream_guard.web.studio import StudioHere
 
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -21,19 +21,19 @@ router = APIRouter(tags=["supervision"])
 
 
 @router.get("/metrics", response_class=Response, responses={200: _METRICS})
-async def get_metrics(studio: StudioHere, desk: DeskIfAny) -> Response:
+async def get_metrics(studio: StudioHere, reception: ReceptionIfAny) -> Response:
     """Return all figures in Prometheus' text format."""
-    health = await desk.ask(desk.queue.health) if desk else None
+    health = await reception.ask(reception.queue.health) if reception else None
     text = figures.metrics(studio.readings()) + (figures.of_jobs(health) if health else "")
     return PlainTextResponse(text, media_type=_METRICS_TYPE)
 
 
 @router.get("/healthz", response_model=Health, response_model_exclude_none=True, responses=_ILL)
-async def get_health(request: Request, studio: StudioHere, desk: DeskIfAny) -> Response:
+async def get_health(request: Request, studio: StudioHere, reception: ReceptionIfAny) -> Response:
     """Tell whether all is well; a stream to which nobody publishes is idle, not ill."""
     readings = studio.readings()
     reasons = {one.name: figures.unhealthy(one) for one in readings}
-    reasons[_JOBS] = await desk.trouble() if desk else None
+    reasons[_JOBS] = (await reception.ask(reception.queue.health)).trouble if reception else None
     ill = {name: reason for name, reason in reasons.items() if reason is not None}
     idle = [one.name for one in readings if figures.is_idle(one)]
     told = {"unhealthy": ill, "idle": idle} if request.scope["trusted"] else {}

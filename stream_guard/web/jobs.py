@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from stream_guard.jobs.job import Job
 from stream_guard.web.bodies import text_of
-from stream_guard.web.desk import DeskHere
 from stream_guard.web.documents import JobDocument, JobList, JobStart, Quota
+from stream_guard.web.reception import ReceptionHere
 from stream_guard.web.refusal import Refusal, answers, refused
 
 _GB: Final = 1_000_000_000
@@ -37,41 +37,41 @@ router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
 
 @router.get("")
-async def list_jobs(desk: DeskHere) -> JobList:
+async def list_jobs(reception: ReceptionHere) -> JobList:
     """List all jobs, the newest first."""
-    jobs, health = await desk.ask(desk.queue.jobs), await desk.ask(desk.queue.health)
+    jobs, health = await reception.ask(reception.queue.jobs), await reception.ask(reception.queue.health)
     return JobList(
         jobs=[_document(job) for job in jobs],
-        keep_hours=desk.limits.keep_hours,
+        keep_hours=reception.limits.keep_hours,
         quota=Quota(used=health.bytes_used, total=health.quota_bytes),
-        upload_bytes=round(desk.limits.upload_gb * _GB),
+        upload_bytes=round(reception.limits.upload_gb * _GB),
         workers=health.workers,
     )
 
 
 @router.get("/{job_id}", responses=_NO_JOB)
-async def get_job(job_id: str, desk: DeskHere) -> JobDocument:
+async def get_job(job_id: str, reception: ReceptionHere) -> JobDocument:
     """Tell how a job fares."""
-    return _document(await desk.ask(desk.queue.job, job_id))
+    return _document(await reception.ask(reception.queue.job, job_id))
 
 
 @router.post("/{job_id}/start", status_code=202, responses=_STARTED, openapi_extra=_START)
-async def start_job(job_id: str, request: Request, desk: DeskHere) -> JobDocument:
+async def start_job(job_id: str, request: Request, reception: ReceptionHere) -> JobDocument:
     """Run a job that waits, or run one again that is over, with other settings if some are given."""
     how = await _how(request)
-    return _document(await desk.ask(desk.queue.start, job_id, how.settings, how.verify))
+    return _document(await reception.errand(reception.queue.start, job_id, how.settings, how.verify))
 
 
 @router.post("/{job_id}/cancel", status_code=202, responses=_NO_JOB)
-async def cancel_job(job_id: str, desk: DeskHere) -> JobDocument:
+async def cancel_job(job_id: str, reception: ReceptionHere) -> JobDocument:
     """Stop a job; its original is kept until it expires or is deleted."""
-    return _document(await desk.ask(desk.queue.cancel, job_id))
+    return _document(await reception.ask(reception.queue.cancel, job_id))
 
 
 @router.delete("/{job_id}", status_code=204, response_class=Response, responses=_NO_JOB)
-async def delete_job(job_id: str, desk: DeskHere) -> Response:
+async def delete_job(job_id: str, reception: ReceptionHere) -> Response:
     """Delete a job with its original and its result, now; one that runs is stopped."""
-    await desk.ask(desk.queue.delete, job_id)
+    await reception.ask(reception.queue.delete, job_id)
     return Response(status_code=204)
 
 

@@ -54,7 +54,7 @@ def _document(app: FastAPI, locked: bool) -> dict[str, Any]:
     found["tags"] = _used(found)
     schemas = found["components"]["schemas"]
     schemas["Problem"] = Problem.model_json_schema()
-    if app.state.desk is not None:
+    if app.state.reception is not None:
         schemas |= {SCHEMA: schema_of(Settings()), "JobStart": JobStart.model_json_schema()}
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

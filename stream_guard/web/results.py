@@ -10,11 +10,11 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse, StreamingResponse
 
+from stream_guard.jobs.choice import Chosen
 from stream_guard.jobs.job import Job, JobState
-from stream_guard.jobs.queue import Chosen
 from stream_guard.web.archive import Entry, unique, zipped
 from stream_guard.web.choices import IN_ADDRESS, ChosenHere
-from stream_guard.web.desk import Desk, DeskHere
+from stream_guard.web.reception import Reception, ReceptionHere
 from stream_guard.web.refusal import Refusal, answers
 
 _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
@@ -49,11 +49,11 @@ def _media(text: str, *others: str) -> dict[int | str, dict[str, Any]]:
     responses=_NOT_DONE | {200: {"description": "The zip.", "content": {"application/zip": _BYTES}}},
 )
 async def download_archive(
-    desk: DeskHere,
+    reception: ReceptionHere,
     id: Annotated[list[str], Query(description="Which jobs; all that are done if none is named.")] = [],  # noqa: B006
 ) -> Response:
     """Download the results and reports of several jobs as one zip."""
-    entries = await desk.ask(_entries, desk, id)
+    entries = await reception.ask(_entries, reception, id)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     headers = {"Content-Disposition": f'attachment; filename="stream-guard-{stamp}.zip"'}
     return StreamingResponse(zipped(entries), media_type="application/zip", headers=headers)
@@ -64,9 +64,9 @@ async def download_archive(
     response_class=Response,
     responses=_NOT_DONE | _RANGES | _media("The redacted picture or video."),
 )
-async def get_result(job_id: str, desk: DeskHere, download: Download = False) -> Response:
+async def get_result(job_id: str, reception: ReceptionHere, download: Download = False) -> Response:
     """Return the redacted picture or video; parts of it too, by Range."""
-    job, path = await _found(desk, job_id, desk.queue.result)
+    job, path = await _found(reception, job_id, reception.queue.result)
     if job.outcome is None:
         raise Refusal(409, "not_done", "The job is not done yet.")
     return _file(path, job.outcome.result_type, job.outcome.result_name, download)
@@ -77,9 +77,9 @@ async def get_result(job_id: str, desk: DeskHere, download: Download = False) ->
     response_class=Response,
     responses=_NOT_DONE | _RANGES | _media("The file as it came, not redacted.", _UNKNOWN),
 )
-async def get_original(job_id: str, desk: DeskHere, download: Download = False) -> Response:
+async def get_original(job_id: str, reception: ReceptionHere, download: Download = False) -> Response:
     """Return the file as it came; parts of it too, by Range."""
-    job, path = await _found(desk, job_id, desk.queue.original)
+    job, path = await _found(reception, job_id, reception.queue.original)
     media_type = _TYPES.get(path.suffix.lower(), _UNKNOWN)
     return _file(path, media_type, job.name, download or media_type == _UNKNOWN)
 
@@ -91,9 +91,9 @@ async def get_original(job_id: str, desk: DeskHere, download: Download = False) 
     | _RANGES
     | {200: {"description": "The report.", "content": {"application/json": {}}}},
 )
-async def get_report(job_id: str, desk: DeskHere, download: Download = False) -> Response:
+async def get_report(job_id: str, reception: ReceptionHere, download: Download = False) -> Response:
     """Return the report of a job that is done: what was covered, for how long and why."""
-    job, path = await _found(desk, job_id, desk.queue.report)
+    job, path = await _found(reception, job_id, reception.queue.report)
     return _file(path, "application/json", _report_name(job), download)
 
 
@@ -107,20 +107,22 @@ async def get_report(job_id: str, desk: DeskHere, download: Download = False) ->
 )
 async def get_preview(
     job_id: str,
-    desk: DeskHere,
+    reception: ReceptionHere,
     chosen: ChosenHere,
     time_s: Annotated[float, Query(ge=0, le=1e6, allow_inf_nan=False, description="Where in a video.")] = 0.0,
 ) -> Response:
     """Redact one frame, to see how settings look before all of it is run."""
-    return Response(await desk.paint(_preview, desk, job_id, time_s, chosen), media_type="image/jpeg")
+    return Response(
+        await reception.errand(_preview, reception, job_id, time_s, chosen), media_type="image/jpeg"
+    )
 
 
-def _preview(desk: Desk, job_id: str, time_s: float, chosen: Chosen | None) -> bytes:
-    return desk.queue.preview(job_id, time_s, chosen).read_bytes()
+def _preview(reception: Reception, job_id: str, time_s: float, chosen: Chosen | None) -> bytes:
+    return reception.queue.preview(job_id, time_s, chosen).read_bytes()
 
 
-async def _found(desk: Desk, job_id: str, part: Callable[[str], Path]) -> tuple[Job, Path]:
-    return await desk.ask(desk.queue.job, job_id), await desk.ask(part, job_id)
+async def _found(reception: Reception, job_id: str, part: Callable[[str], Path]) -> tuple[Job, Path]:
+    return await reception.ask(reception.queue.job, job_id), await reception.ask(part, job_id)
 
 
 def _file(path: Path, media_type: str, name: str, download: bool) -> Response:
@@ -132,9 +134,9 @@ def _report_name(job: Job) -> str:
     return f"{job.outcome.result_name if job.outcome else job.name}.report.json"
 
 
-def _entries(desk: Desk, ids: Sequence[str]) -> list[Entry]:
+def _entries(reception: Reception, ids: Sequence[str]) -> list[Entry]:
     """Return what goes into the archive: of each job the result and the report."""
-    queue = desk.queue
+    queue = reception.queue
     jobs = [queue.job(one) for one in dict.fromkeys(ids)] or [
         job for job in queue.jobs() if job.state is JobState.DONE
     ]

@@ -9,8 +9,8 @@ from starlette.types import Send
 
 from stream_guard.outputs import mjpeg
 from stream_guard.web import figures
-from stream_guard.web.desk import DeskIfAny
 from stream_guard.web.documents import StreamDocument, Streams
+from stream_guard.web.reception import ReceptionIfAny
 from stream_guard.web.refusal import answers, later, refused
 from stream_guard.web.streaming import PatientStream
 from stream_guard.web.studio import Studio, StudioHere
@@ -26,10 +26,10 @@ router = APIRouter(prefix="/api/streams", tags=["streams"])
 
 
 @router.get("")
-async def list_streams(studio: StudioHere, desk: DeskIfAny) -> Streams:
+async def list_streams(studio: StudioHere, reception: ReceptionIfAny) -> Streams:
     """List all live sources and how they fare."""
     streams = [_document(reading) for reading in studio.readings()]
-    return Streams(streams=streams, files=desk is not None)
+    return Streams(streams=streams, files=reception is not None)
 
 
 @router.get("/{name}", responses=_NO_STREAM)

@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse
 
 from stream_guard.web.bodies import type_of
 from stream_guard.web.choices import IN_ADDRESS, ChosenHere
-from stream_guard.web.desk import Desk, DeskHere
 from stream_guard.web.documents import JobDocument
+from stream_guard.web.reception import Reception, ReceptionHere
 from stream_guard.web.refusal import Refusal, answers, refused
 
 _PIECE: Final = 1 << 20
@@ -42,7 +42,7 @@ router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 @router.post("", status_code=201, response_model=JobDocument, responses=_ANSWERS, openapi_extra=_TAKES)
 async def create_job(
     request: Request,
-    desk: DeskHere,
+    reception: ReceptionHere,
     chosen: ChosenHere,
     name: Annotated[str, Query(min_length=1, max_length=1000, description="What the file is called.")],
     start: Annotated[bool, Query(description="Run it at once, or let it wait for a start.")] = True,
@@ -51,15 +51,17 @@ async def create_job(
     """Upload a picture or video: the body is the file, byte by byte."""
     if type_of(request) in _FORMS:
         raise Refusal(415, "form", "Send the file itself as application/octet-stream, not a form.")
-    upload = await desk.ask(desk.queue.upload, name, _length(request))
+    if chosen is not None:
+        reception.check(chosen)
+    upload = await reception.ask(reception.queue.upload, name, _length(request))
     async with contextmanager_in_threadpool(upload):
-        await _receive(request, desk, upload.write)
-        job = await desk.ask(upload.finish, start=start, settings=chosen, verify=verify)
+        await _receive(request, reception, upload.write)
+        job = await reception.errand(upload.finish, start=start, settings=chosen, verify=verify)
     document = JobDocument.model_validate(job).model_dump(mode="json")
     return JSONResponse(document, 201, {"Location": f"/api/jobs/{job.id}"})
 
 
-async def _receive(request: Request, desk: Desk, write: Callable[[bytes], None]) -> None:
+async def _receive(request: Request, reception: Reception, write: Callable[[bytes], None]) -> None:
     """Write what comes; no more is taken from the network than the disk has taken before."""
     now_s, piece = asyncio.get_running_loop().time, bytearray()
     try:
@@ -67,12 +69,12 @@ async def _receive(request: Request, desk: Desk, write: Callable[[bytes], None])
             async for chunk in request.stream():
                 piece += chunk
                 if len(piece) >= _PIECE:
-                    await desk.write(write, bytes(piece))
+                    await reception.write(write, bytes(piece))
                     piece.clear()
                 patience.reschedule(now_s() + _STALLED_S)
     except TimeoutError as exc:
         raise Refusal(408, "stalled", f"Nothing more of the file came for {_STALLED_S:.0f} s.") from exc
-    await desk.write(write, bytes(piece))
+    await reception.write(write, bytes(piece))
 
 
 def _length(request: Request) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +17,7 @@ from stream_guard.settings import Settings
 from stream_guard.settings.jobs import Jobs
 from stream_guard.settings.web import Web
 from stream_guard.web.app import create_app
-from stream_guard.web.desk import Desk
+from stream_guard.web.reception import Reception
 from stream_guard.web.server import WebServer
 from tests.stations import until
 
@@ -33,7 +34,7 @@ def taking_jobs(folder: Path, web: Web | None = None, **limits: Any) -> Iterator
     """Serve a queue with one worker; the limits are settings of the section jobs."""
     settings = Settings(jobs=Jobs(**{"workers": 1} | limits), web=web or Web(port=0))
     with JobQueue(folder, settings) as queue:
-        app = create_app({}, settings.web, Desk(queue, settings))
+        app = create_app({}, settings.web, Reception(queue, settings))
         with WebServer(app, settings.web) as server:
             yield server
 
@@ -121,5 +122,9 @@ class Events:
         assert until(condition, PATIENCE_S), self.seen
 
     def close(self) -> None:
-        self._answer.close()
+        """Hang up; to close the answer alone would wait for the server's next word."""
+        with suppress(OSError):
+            stream = self._answer.extensions["network_stream"]
+            stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         self._thread.join(PATIENCE_S)
+        self._answer.close()
