@@ -22,7 +22,8 @@ COPY --from=build /opt/stream-guard /opt/stream-guard
 ENV PATH=/opt/stream-guard/bin:$PATH \
     STREAM_GUARD_WEB_HOST=0.0.0.0 \
     STREAM_GUARD_WEB_PORT=8000 \
-    STREAM_GUARD_JOBS_JOBS_FOLDER=/data/jobs
+    STREAM_GUARD_JOBS_JOBS_FOLDER=/data/jobs \
+    XDG_CACHE_HOME=/data/cache
 USER 10001:10001
 WORKDIR /tmp
 VOLUME /data

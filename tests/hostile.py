@@ -137,11 +137,10 @@ def everlasting(folder: Path) -> bytes:
 
 
 def boastful(folder: Path) -> bytes:
-    """Return an MP4 of eight frames whose head says ten years."""
-    whole = bytearray(make(folder / "boast.mp4", Clip()).read_bytes())
-    start = whole.index(b"mvhd") + 4
-    whole[start + 12 : start + 20] = struct.pack(">II", 1000, 0xFFFFFFF0)
-    return bytes(whole)
+    """Return a video of eight frames whose head says that it lasts for years."""
+    whole = make(folder / "boast.mkv", Clip()).read_bytes()
+    start = whole.index(b"\x44\x89\x88") + 3
+    return whole[:start] + struct.pack(">d", 10.0 * YEAR_MS) + whole[start + 8 :]
 
 
 def growing(folder: Path) -> bytes:
@@ -214,28 +213,29 @@ def film_elsewhere(folder: Path, neighbour: Path) -> bytes:
 # -- two things at once -------------------------------------------------------------------------------
 
 
-def polyglots(folder: Path) -> dict[str, tuple[bytes, str]]:
-    """Return files that are honest media and something else too, and the type of their results."""
+def polyglots(folder: Path) -> dict[str, tuple[bytes, str, str]]:
+    """Return files that are honest media and something else too, what they are called, and the type of their results."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("index.html", PAYLOAD)
     jpeg_, gif_, png_ = picture("JPEG"), picture("GIF"), picture("PNG")
     film = make(folder / "film.mp4", Clip()).read_bytes()
     free = struct.pack(">I4s", 8 + len(PAYLOAD), b"free") + PAYLOAD
+    text = chunk(b"tEXt", b"Comment\0" + PAYLOAD)
     commented = jpeg_[:2] + b"\xff\xfe" + struct.pack(">H", 2 + len(PAYLOAD)) + PAYLOAD + jpeg_[2:]
     pdf = b"%PDF-1.4\n1 0 obj<</JS(" + PAYLOAD + b")>>endobj\n"
     tagged = jpeg_[:2] + b"\xff\xfe" + struct.pack(">H", 2 + len(pdf)) + pdf + jpeg_[2:]
     return {
-        "JPEG and zip": (jpeg_ + archive.getvalue(), "image/jpeg"),
-        "GIF and jar": (gif_ + archive.getvalue(), "image/png"),
-        "PNG and HTML": (png_ + PAYLOAD, "image/png"),
-        "PNG with HTML inside": (png_[:33] + chunk(b"tEXt", b"Comment\0" + PAYLOAD) + png_[33:], "image/png"),
-        "JPEG with HTML inside": (commented, "image/jpeg"),
-        "JPEG and PDF": (tagged, "image/jpeg"),
-        "JPEG with a script in its EXIF": (picture("JPEG", exif=_script()), "image/jpeg"),
-        "MP4 and HTML": (film + free, "video/mp4"),
-        "MP4 and zip": (film + archive.getvalue(), "video/mp4"),
-        "MKV with HTML in its title": (_titled(folder), "video/x-matroska"),
+        "JPEG and zip": (jpeg_ + archive.getvalue(), "a.jpg", "image/jpeg"),
+        "GIF and jar": (gif_ + archive.getvalue(), "a.png", "image/png"),
+        "PNG and HTML": (png_ + PAYLOAD, "a.png", "image/png"),
+        "PNG with HTML inside": (png_[:33] + text + png_[33:], "a.png", "image/png"),
+        "JPEG with HTML inside": (commented, "a.jpg", "image/jpeg"),
+        "JPEG and PDF": (tagged, "a.jpg", "image/jpeg"),
+        "JPEG with a script in its EXIF": (picture("JPEG", exif=_script()), "a.jpg", "image/jpeg"),
+        "MP4 and HTML": (film + free, "a.mp4", "video/mp4"),
+        "MP4 and zip": (film + archive.getvalue(), "a.mp4", "video/mp4"),
+        "MKV with HTML in its title": (_titled(folder), "a.mkv", "video/mp4"),
     }
 
 

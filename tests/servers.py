@@ -53,12 +53,14 @@ def served(folder: Path, *before: str, token: str = "", **variables: str) -> Ite
     """Run a server whose jobs are in this folder; `before` is what is to run it, such as a tracer."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("STREAM_GUARD_")}
     given = {"STREAM_GUARD_WEB_TOKEN": token} if token else {}
-    home = folder.parent / "home"
-    home.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "stream_guard", "serve", "--port", "0", "--jobs-folder", str(folder)]
     with subprocess.Popen(
         [*before, *command],
-        env=ours | FAST | {"HOME": str(home), "PYTHONUNBUFFERED": "1"} | given | variables,
+        env=ours
+        | FAST
+        | {"XDG_CONFIG_HOME": str(folder.parent), "PYTHONUNBUFFERED": "1"}
+        | given
+        | variables,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

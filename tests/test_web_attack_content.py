@@ -45,26 +45,25 @@ def client(server: Served) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def polyglots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[bytes, str]]:
+def polyglots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[bytes, str, str]]:
     return hostile.polyglots(tmp_path_factory.mktemp("made"))
 
 
-def test_all_kinds_are_tried(polyglots: dict[str, tuple[bytes, str]]) -> None:
+def test_all_kinds_are_tried(polyglots: dict[str, tuple[bytes, str, str]]) -> None:
     assert tuple(polyglots) == KINDS
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_two_things_comes_back_as_one(
-    client: httpx.Client, polyglots: dict[str, tuple[bytes, str]], kind: str
+    client: httpx.Client, polyglots: dict[str, tuple[bytes, str, str]], kind: str
 ) -> None:
-    data, result_type = polyglots[kind]
-    job = redacted(client, data, "page.html")
+    data, name, result_type = polyglots[kind]
+    job = redacted(client, data, name)
     assert job["state"] == "done", job["message"]
     result = client.get(f"/api/jobs/{job['id']}/result")
     assert result.headers["content-type"] == result_type == job["outcome"]["result_type"]
     assert b"canary-payload" not in result.content
     assert b"PK\x03\x04" not in result.content
-    assert not job["outcome"]["result_name"].endswith((".html", ".svg"))
     report = client.get(f"/api/jobs/{job['id']}/report")
     assert report.headers["content-type"].startswith("application/json")
     assert "canary-payload" not in report.text
@@ -74,9 +73,9 @@ def test_what_is_two_things_comes_back_as_one(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_original_cannot_be_run(
-    client: httpx.Client, polyglots: dict[str, tuple[bytes, str]], kind: str
+    client: httpx.Client, polyglots: dict[str, tuple[bytes, str, str]], kind: str
 ) -> None:
-    data, _ = polyglots[kind]
+    data, _, _ = polyglots[kind]
     answer = upload(client, data, "page.html", start="false")
     assert answer.status_code == 201
     original = client.get(f"/api/jobs/{answer.json()['id']}/original", params={"download": 1})
@@ -92,6 +91,17 @@ def _require_inert(answer: httpx.Response) -> None:
     assert not [word for word in RUN_BY_BROWSERS if word in kind], kind
     assert kind.startswith(("image/", "video/", "application/json", "application/octet-stream")), kind
     assert "'unsafe" not in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("name", ["page.html", "a.svg", "a.mp4", "a.js", "a"])
+def test_the_type_of_a_result_is_what_it_holds_whatever_the_name_of_the_original(
+    client: httpx.Client, name: str
+) -> None:
+    job = redacted(client, hostile.picture(), name)
+    result = client.get(f"/api/jobs/{job['id']}/result")
+    assert result.headers["content-type"] == job["outcome"]["result_type"] == "image/png"
+    assert result.content.startswith(b"\x89PNG")
+    assert job["outcome"]["result_name"].endswith(".redacted.png")
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.svg", "a.html", "a.mp4"])

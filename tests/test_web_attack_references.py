@@ -20,7 +20,7 @@ from PIL import Image
 
 from tests import hostile
 from tests.media import Clip, frames, make
-from tests.servers import Served, created, over, redacted, served, upload
+from tests.servers import SAMPLES, Served, created, over, redacted, served, upload
 
 NAMES = ("a.mp4", "a.jpg")
 NEIGHBOUR = (255, 0, 255)
@@ -204,7 +204,6 @@ def test_no_route_takes_an_address(client: httpx.Client, listener: Listener) -> 
         {"outputs": {"push_user": "x"}},
         {"limits": {"lag_memory_mb": 100_000}},
         {"output": {"overwrite": True}},
-        {"output": {"codec": "../../x"}},
         {"redact": {"style": "../../x"}},
         {"detect": {"detectors": ["../../x"]}},
         {"detect": {"preset": "/etc/passwd"}},
@@ -221,3 +220,12 @@ def test_a_job_can_choose_no_folder_no_address_and_no_limit(
     assert (answer.status_code, answer.json()["code"]) == (422, "settings")
     assert client.get("/api/settings/example.jpg", params={"settings": json.dumps(chosen)}).status_code == 422
     assert client.get("/api/jobs").json()["jobs"] == before
+
+
+def test_a_codec_is_a_name_and_no_path(client: httpx.Client) -> None:
+    job = redacted(client, hostile.plain(NEIGHBOUR), settings=json.dumps({"output": {"codec": "../../x"}}))
+    assert job["state"] == "done", "a picture needs none"
+    film = (SAMPLES / "walk.mp4").read_bytes()
+    job = redacted(client, film, "a.mp4", settings=json.dumps({"output": {"codec": "../../x"}}))
+    assert (job["state"], job["code"]) == ("failed", "unwritable")
+    assert "no video encoder" in job["message"] or "../../x" in job["message"], job["message"]
