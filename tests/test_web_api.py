@@ -44,8 +44,13 @@ def test_the_document_says_what_this_is(document: Any) -> None:
 
 
 def test_every_operation_is_described_with_all_its_answers(document: Any) -> None:
-    found = dict(operations(document))
+    found = require_whole(document)
     assert {"get /api/streams", "post /whep/{name}", "delete /whip/{name}/{session_id}"} <= found.keys()
+
+
+def require_whole(document: Any) -> dict[str, Any]:
+    """Check that operations have names, words and all refusals of the gate, and return them."""
+    found = dict(operations(document))
     names = [operation["operationId"] for operation in found.values()]
     assert len(set(names)) == len(names)
     for name, operation in found.items():
@@ -55,10 +60,13 @@ def test_every_operation_is_described_with_all_its_answers(document: Any) -> Non
         for status, answer in operation["responses"].items():
             if status[0] in "45" and name != "get /healthz":
                 (content,) = answer["content"].items()
+                if content[0] == "text/plain" and status in ("400", "416"):
+                    continue  # Starlette's own words about a wrong Range
                 assert content == (
                     "application/json",
                     {"schema": {"$ref": "#/components/schemas/Problem"}},
                 ), name
+    return found
 
 
 def test_only_health_can_be_asked_without_the_token() -> None:

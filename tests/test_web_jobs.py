@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from PIL import Image
 
 from stream_guard.web.server import WebServer
 from tests.job_clients import PORTRAIT, WALK, Client, taking_jobs
+from tests.test_web_api import require_whole
 
 SOLID = {"redact": {"style": "solid", "colour": "#ff0000"}}
 
@@ -207,3 +209,24 @@ def test_other_sites_learn_nothing(client: Client, path: str) -> None:
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
     ):
         assert client.http.get(path, headers=headers).status_code == 403
+
+
+def test_every_operation_is_documented(client: Client) -> None:
+    document = client.http.get("/openapi.json").json()
+    require_whole(document)
+    schemas = document["components"]["schemas"]
+    assert schemas["JobStart"]["properties"]["settings"]["anyOf"][0] == {
+        "$ref": "#/components/schemas/JobSettings"
+    }
+    assert "settings" in [p["name"] for p in document["paths"]["/api/jobs"]["post"]["parameters"]]
+    referred = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
+    assert referred <= schemas.keys()
+
+
+def test_only_ids_are_ids(client: Client) -> None:
+    for path in ("archive", "events"):
+        answer = client.http.delete(f"/api/jobs/{path}")
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+    for path in ("..%2f..%2fetc%2fpasswd", "x" * 21, "x" * 23, "%00" * 22, "é" * 22):
+        answer = client.http.get(f"/api/jobs/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

@@ -19,7 +19,6 @@ from stream_guard.web.refusal import add_refusals
 from stream_guard.web.studio import Studio
 
 _OF_JOBS: Final = (form, uploads, events, results, jobs)
-"""In this order: "events" and "archive" are no ids of jobs."""
 
 
 def create_app(channels: Mapping[str, Channel], web: Web, reception: Reception | None = None) -> FastAPI:

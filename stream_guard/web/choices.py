@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from stream_guard.detect.registry import DETECTORS, GROUPS
 from stream_guard.jobs.choice import SECTIONS, WITHHELD, Chosen
-from stream_guard.redact.styles import style_names
+from stream_guard.redact.style import Tier
+from stream_guard.redact.styles import style_named, style_names
 from stream_guard.settings import Settings
 from stream_guard.web.refusal import Refusal
 
@@ -49,16 +50,26 @@ def _section(name: str, values: BaseModel) -> dict[str, Any]:
             del schema["properties"][field]
         else:
             schema["properties"][field]["default"] = default
-    _name_the_choices(name, schema["properties"])
+    _name_the_choices(name, schema)
     return schema
 
 
-def _name_the_choices(section: str, properties: dict[str, Any]) -> None:
+def _name_the_choices(section: str, schema: dict[str, Any]) -> None:
     """Say which words are taken where the settings take any, for more may be plugged in."""
     if section == "redact":
-        properties["style"]["enum"] = list(style_names())
+        schema["properties"]["style"]["enum"] = list(style_names())
+        schema |= _weak_on_request()
     if section == "detect":
-        properties["detectors"]["items"]["enum"] = [*DETECTORS, *GROUPS]
+        schema["properties"]["detectors"]["items"]["enum"] = [*DETECTORS, *GROUPS]
+
+
+def _weak_on_request() -> dict[str, Any]:
+    """Say that weak styles must be allowed too."""
+    weak = [name for name in style_names() if style_named(name).tier is Tier.WEAK]
+    return {
+        "if": {"properties": {"style": {"enum": weak}}, "required": ["style"]},
+        "then": {"properties": {"allow_weak": {"const": True}}, "required": ["allow_weak"]},
+    }
 
 
 def _chosen(

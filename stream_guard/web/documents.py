@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from stream_guard.jobs.job import JobState
 
@@ -153,5 +153,8 @@ class JobStart(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    settings: Annotated[dict[str, Any] | None, Field(examples=[{"redact": {"style": "mosaic"}}])] = None
-    verify: Annotated[bool | None, Field(description="Whether the result is to be proven.")] = None
+    settings: Annotated[
+        dict[str, Any] | None,
+        Field(examples=[{"redact": {"style": "mosaic"}}]),
+    ] = None
+    verify: Annotated[StrictBool | None, Field(description="Whether the result is to be proven.")] = None

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Response
 from stream_guard.jobs.job import Deleted, Job
 from stream_guard.jobs.queue import JobQueue
 from stream_guard.outputs.branch import waking
+from stream_guard.web import ids  # noqa: F401 - the shape {job_id:job}
 from stream_guard.web.documents import JobDocument
 from stream_guard.web.reception import Reception, ReceptionHere
 from stream_guard.web.refusal import answers
@@ -39,7 +40,7 @@ async def watch_jobs(reception: ReceptionHere) -> Response:
 
 
 @router.get(
-    "/{job_id}/events",
+    "/{job_id:job}/events",
     response_class=Response,
     responses=answers(s404="There is no such job.") | {200: _EVENTS},
 )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
 from stream_guard.jobs.job import Job
+from stream_guard.web import ids  # noqa: F401 - the shape {job_id:job}
 from stream_guard.web.bodies import text_of
 from stream_guard.web.documents import JobDocument, JobList, JobStart, Quota
 from stream_guard.web.reception import ReceptionHere
@@ -49,26 +50,26 @@ async def list_jobs(reception: ReceptionHere) -> JobList:
     )
 
 
-@router.get("/{job_id}", responses=_NO_JOB)
+@router.get("/{job_id:job}", responses=_NO_JOB)
 async def get_job(job_id: str, reception: ReceptionHere) -> JobDocument:
     """Tell how a job fares."""
     return _document(await reception.ask(reception.queue.job, job_id))
 
 
-@router.post("/{job_id}/start", status_code=202, responses=_STARTED, openapi_extra=_START)
+@router.post("/{job_id:job}/start", status_code=202, responses=_STARTED, openapi_extra=_START)
 async def start_job(job_id: str, request: Request, reception: ReceptionHere) -> JobDocument:
     """Run a job that waits, or run one again that is over, with other settings if some are given."""
     how = await _how(request)
     return _document(await reception.errand(reception.queue.start, job_id, how.settings, how.verify))
 
 
-@router.post("/{job_id}/cancel", status_code=202, responses=_NO_JOB)
+@router.post("/{job_id:job}/cancel", status_code=202, responses=_NO_JOB)
 async def cancel_job(job_id: str, reception: ReceptionHere) -> JobDocument:
     """Stop a job; its original is kept until it expires or is deleted."""
     return _document(await reception.ask(reception.queue.cancel, job_id))
 
 
-@router.delete("/{job_id}", status_code=204, response_class=Response, responses=_NO_JOB)
+@router.delete("/{job_id:job}", status_code=204, response_class=Response, responses=_NO_JOB)
 async def delete_job(job_id: str, reception: ReceptionHere) -> Response:
     """Delete a job with its original and its result, now; one that runs is stopped."""
     await reception.ask(reception.queue.delete, job_id)

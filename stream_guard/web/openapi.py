@@ -55,7 +55,7 @@ def _document(app: FastAPI, locked: bool) -> dict[str, Any]:
     schemas = found["components"]["schemas"]
     schemas["Problem"] = Problem.model_json_schema()
     if app.state.reception is not None:
-        schemas |= {SCHEMA: schema_of(Settings()), "JobStart": JobStart.model_json_schema()}
+        schemas |= {SCHEMA: schema_of(Settings()), "JobStart": _job_start()}
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     for path, operations in found["paths"].items():
@@ -66,6 +66,13 @@ def _document(app: FastAPI, locked: bool) -> dict[str, Any]:
         found["security"] = [{name: []} for name in _SCHEMES]
         found["paths"][_OPEN]["get"]["security"] = []
     return found
+
+
+def _job_start() -> dict[str, Any]:
+    """Return the model of how a job is run; Pydantic knows its settings for an object and no more."""
+    schema = JobStart.model_json_schema()
+    schema["properties"]["settings"]["anyOf"][0] = {"$ref": f"#/components/schemas/{SCHEMA}"}
+    return schema
 
 
 def _used(document: dict[str, Any]) -> list[dict[str, str]]:

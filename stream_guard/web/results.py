@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 
 from stream_guard.jobs.choice import Chosen
 from stream_guard.jobs.job import Job, JobState
+from stream_guard.web import ids  # noqa: F401 - the shape {job_id:job}
 from stream_guard.web.archive import Entry, unique, zipped
 from stream_guard.web.choices import IN_ADDRESS, ChosenHere
 from stream_guard.web.reception import Reception, ReceptionHere
@@ -25,7 +26,11 @@ _TYPES: Final = {
     ".webm": "video/webm", ".mkv": "video/x-matroska",
 }  # fmt: skip
 _UNKNOWN: Final = "application/octet-stream"
-_NOT_DONE: Final = answers(s404="There is no such job, or no longer.", s409="It is not there yet.")
+_NOT_DONE: Final = answers(
+    s404="There is no such job, or no longer.",
+    s409="It is not there yet.",
+    s422="A parameter is not valid, or the file cannot be read.",
+)
 _TEXT: Final = {"text/plain": {"schema": {"type": "string"}}}
 _RANGES: Final[dict[int | str, dict[str, Any]]] = {
     400: {"description": "The range cannot be understood.", "content": _TEXT},
@@ -60,7 +65,7 @@ async def download_archive(
 
 
 @router.get(
-    "/{job_id}/result",
+    "/{job_id:job}/result",
     response_class=Response,
     responses=_NOT_DONE | _RANGES | _media("The redacted picture or video."),
 )
@@ -73,7 +78,7 @@ async def get_result(job_id: str, reception: ReceptionHere, download: Download =
 
 
 @router.get(
-    "/{job_id}/original",
+    "/{job_id:job}/original",
     response_class=Response,
     responses=_NOT_DONE | _RANGES | _media("The file as it came, not redacted.", _UNKNOWN),
 )
@@ -85,7 +90,7 @@ async def get_original(job_id: str, reception: ReceptionHere, download: Download
 
 
 @router.get(
-    "/{job_id}/report",
+    "/{job_id:job}/report",
     response_class=Response,
     responses=_NOT_DONE
     | _RANGES
@@ -98,11 +103,9 @@ async def get_report(job_id: str, reception: ReceptionHere, download: Download =
 
 
 @router.get(
-    "/{job_id}/preview.jpg",
+    "/{job_id:job}/preview.jpg",
     response_class=Response,
-    responses=_NOT_DONE
-    | answers(s422="The settings are not valid, or the file cannot be read.")
-    | {200: {"description": "One redacted frame.", "content": {"image/jpeg": _BYTES}}},
+    responses=_NOT_DONE | {200: {"description": "One redacted frame.", "content": {"image/jpeg": _BYTES}}},
     openapi_extra=IN_ADDRESS,
 )
 async def get_preview(
@@ -134,10 +137,10 @@ def _report_name(job: Job) -> str:
     return f"{job.outcome.result_name if job.outcome else job.name}.report.json"
 
 
-def _entries(reception: Reception, ids: Sequence[str]) -> list[Entry]:
+def _entries(reception: Reception, wanted: Sequence[str]) -> list[Entry]:
     """Return what goes into the archive: of each job the result and the report."""
     queue = reception.queue
-    jobs = [queue.job(one) for one in dict.fromkeys(ids)] or [
+    jobs = [queue.job(one) for one in dict.fromkeys(wanted)] or [
         job for job in queue.jobs() if job.state is JobState.DONE
     ]
     if not jobs:
