@@ -214,7 +214,7 @@ def film_elsewhere(folder: Path, neighbour: Path) -> bytes:
 
 
 def polyglots(folder: Path) -> dict[str, tuple[bytes, str, str]]:
-    """Return files that are honest media and something else too, what they are called, and the type of their results."""
+    """Return files that are media and something else too, their names, and the types of their results."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("index.html", PAYLOAD)
