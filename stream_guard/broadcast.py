@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,8 @@ from stream_guard.model.live import Status
 from stream_guard.model.ports import LiveSource
 from stream_guard.outputs import chosen
 from stream_guard.outputs.branch import Branches
-from stream_guard.outputs.hls import hls
 from stream_guard.outputs.output import Feed, Output, OutputStatus
-from stream_guard.outputs.push import push
-from stream_guard.outputs.record import record
-from stream_guard.outputs.rtsp_server import RtspServer
-from stream_guard.outputs.virtual_camera import virtual_camera
+from stream_guard.outputs.registry import OUTPUTS
 from stream_guard.settings import Settings
 from stream_guard.sources.handed import HandedSource
 from stream_guard.stations import station
@@ -28,7 +24,7 @@ from stream_guard.web.channel import Channel
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """Which ways out a live run has."""
+    """Which ways out a live run has; all but `web` are those of the registry."""
 
     web: bool = False
     """WebRTC, Motion JPEG, the viewer page, status and metrics."""
@@ -60,6 +56,7 @@ class Airing:
         with ExitStack() as undo:
             for one in self.stations.values():
                 undo.enter_context(one)
+            undo.callback(self.end_soon)
             for branches in self._branches.values():
                 undo.callback(branches.close)
             self._undo = undo.pop_all()
@@ -69,6 +66,11 @@ class Airing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._undo.close()
+
+    def end_soon(self) -> None:
+        """Have all stations end at the same time: each may be waiting for a camera that does not answer."""
+        for one in self.stations.values():
+            one.end_soon()
 
     def statuses(self) -> list[Status]:
         return [one.status() for one in self.stations.values()]
@@ -102,6 +104,7 @@ class Broadcast:
         """Of the viewer page, once entered."""
         self._settings, self._ways = settings, ways
         self._outputs = self._make_outputs()
+        self._viewers: Callable[[str], int] = _none
         self._undo = ExitStack()
 
     def _make_outputs(self) -> list[Output]:
@@ -109,15 +112,17 @@ class Broadcast:
         wanted, ways = self._settings.outputs, self._ways
         outputs: list[Output] = []
         if ways.rtsp_serve is not None:
-            outputs.append(RtspServer(feeds, chosen.serving(wanted, *_listening(ways.rtsp_serve))))
+            serving = chosen.serving(wanted, *_listening(ways.rtsp_serve))
+            outputs.append(OUTPUTS["rtsp_serve"](feeds, serving))
         for feed in feeds.values():
-            outputs += [push(feed, chosen.target(wanted, _named(url, feed, feeds))) for url in ways.push]
+            targets = [chosen.target(wanted, _named(url, feed, feeds)) for url in ways.push]
+            outputs += [OUTPUTS["push"](feed, target) for target in targets]
             if ways.hls:
-                outputs.append(hls(feed, chosen.hls(wanted, ways.hls)))
+                outputs.append(OUTPUTS["hls"](feed, chosen.hls(wanted, ways.hls)))
             if ways.record:
-                outputs.append(record(feed, chosen.recording(wanted, ways.record)))
+                outputs.append(OUTPUTS["record"](feed, chosen.recording(wanted, ways.record)))
             if ways.virtual_camera:
-                outputs.append(virtual_camera(feed))
+                outputs.append(OUTPUTS["virtual_camera"](feed))
         return outputs
 
     def __enter__(self) -> Broadcast:
@@ -142,18 +147,29 @@ class Broadcast:
 
         web = self._settings.web
         app = create_app(self._airing.channels(), web)
+        self._viewers = app.state.studio.viewers
         self.address = undo.enter_context(WebServer(app, web)).address
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._airing.end_soon()
         self._undo.close()
 
     def statuses(self) -> list[Status]:
         return self._airing.statuses()
 
+    def viewers(self, name: str) -> int:
+        """Return how many watch a station by WebRTC and Motion JPEG; other outputs tell of theirs."""
+        return self._viewers(name)
+
     def output_statuses(self) -> list[OutputStatus]:
         return [output.status() for output in self._outputs]
+
+
+def _none(_: str) -> int:
+    """Return the viewers of a page that there is not."""
+    return 0
 
 
 def _intake(source: LiveSource) -> HandedSource | None:

@@ -46,12 +46,16 @@ class InputError(StreamGuardError):
 class SourceLostError(InputError):
     """A live source has ended for now; the message says why, and it is tried again."""
 
-    def __init__(self, reason: str, *, needs_a_person: bool = False, at_once: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, needs_a_person: bool = False, at_once: bool = False, rarely: bool = False
+    ) -> None:
         super().__init__(reason)
         self.needs_a_person = needs_a_person
-        """A wrong password, a device that is not there: waiting alone will not mend it."""
+        """A wrong password, a device that is not there: waiting alone may not mend it."""
         self.at_once = at_once
         """The source is there and only has to be read anew."""
+        self.rarely = rarely
+        """To be tried at long intervals: it costs much, or locks out who asks too often."""
 
 
 class OutputError(StreamGuardError):

@@ -68,6 +68,7 @@ class Serving:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._airing.end_soon()
         self._undo.close()
 
 

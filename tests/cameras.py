@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import av
 import numpy as np
@@ -30,17 +31,21 @@ from stream_guard.track.smoother import FixedLagSmoother
 from tests.stations import planted
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-SCRIPT = Path(__file__).parent / "rtsp_camera.py"
+ROOT = Path(__file__).parents[1]
 FPS = 25
+
+
+def has_rtsp_server() -> bool:
+    """Tell whether the system's Python has gst-rtsp-server."""
+    asks = "import gi; gi.require_version('GstRtspServer', '1.0')"
+    if not Path(SYSTEM_PYTHON).exists():
+        return False
+    return subprocess.run([SYSTEM_PYTHON, "-c", asks], capture_output=True, check=False).returncode == 0
 
 
 def require_rtsp_server() -> None:
     """Skip the test where gst-rtsp-server is missing."""
-    asks = "import gi; gi.require_version('GstRtspServer', '1.0')"
-    if (
-        not Path(SYSTEM_PYTHON).exists()
-        or subprocess.run([SYSTEM_PYTHON, "-c", asks], check=False).returncode
-    ):
+    if not has_rtsp_server():
         pytest.skip("no RTSP server to test with: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi")
 
 
@@ -65,15 +70,59 @@ def planted_file(path: Path, seconds: float, width: int = 320, height: int = 240
     return path
 
 
+CLAP_HZ = 440
+
+
+def claps(time_s: float) -> bool:
+    """Tell whether a clapping film is white and loud then: the second half of each second."""
+    return time_s % 1 >= 0.5
+
+
+def clapping_file(path: Path, seconds: int) -> Path:
+    """Write H.264 and A-law that change between black and white, silence and tone, at the same moments."""
+    with av.open(path, "w", format="mov") as out:
+        video: Any = out.add_stream("libx264", rate=FPS)
+        video.width, video.height, video.pix_fmt = 320, 240, "yuv420p"
+        video.options = {"preset": "ultrafast", "tune": "zerolatency", "g": str(FPS)}
+        sound: Any = out.add_stream("pcm_alaw", rate=8000, layout="mono")
+        for index in range(seconds * FPS):
+            rgb = np.full((240, 320, 3), 220 if claps(index / FPS) else 20, np.uint8)
+            frame = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, FPS)
+            out.mux(video.encode(frame))
+        times_s = np.arange(seconds * 8000) / 8000
+        wave = 9000 * np.sin(2 * np.pi * CLAP_HZ * times_s) * (times_s % 1 >= 0.5)
+        for start in range(0, len(wave), 160):
+            heard = av.AudioFrame.from_ndarray(
+                wave[None, start : start + 160].astype(np.int16), "s16", "mono"
+            )
+            heard.sample_rate, heard.pts, heard.time_base = 8000, start, Fraction(1, 8000)
+            out.mux(sound.encode(heard))
+        out.mux(video.encode(None))
+        out.mux(sound.encode(None))
+    return path
+
+
 class RtspCamera:
     """A gst-rtsp-server that plays a file under /cam; a context manager that ends it.
 
-    With `lose` it loses every so manieth packet.
+    With `lose` it loses every so manieth packet, with `late_s` it does not know its path for so long.
     """
 
-    def __init__(self, file: Path, port: int | None = None, login: Sequence[str] = (), lose: int = 0) -> None:
+    def __init__(
+        self,
+        file: Path,
+        port: int | None = None,
+        login: Sequence[str] = (),
+        *,
+        lose: int = 0,
+        late_s: float = 0.0,
+        sound: bool = False,
+    ) -> None:
         self.port = port or free_port()
-        self._command = [SYSTEM_PYTHON, str(SCRIPT), str(file), str(self.port), str(lose), *login]
+        self._command = [SYSTEM_PYTHON, "-m", "tests.rtsp_camera", str(file), str(self.port)]
+        self._command += ["--lose", str(lose), "--late", str(late_s), *(["--sound"] if sound else [])]
+        self._command += ["--login", *login] if login else []
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -90,7 +139,7 @@ class RtspCamera:
         self.kill()
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         assert self._process.stdout is not None
         assert self._process.stdout.readline().strip() == str(self.port), "the RTSP server does not start"
 

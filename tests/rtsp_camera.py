@@ -1,40 +1,63 @@
 """A real RTSP camera that plays the H.264 of a file at its pace under /cam (run by the system's Python).
 
-Usage: rtsp_camera.py FILE.mp4 PORT LOSE [USER PASSWORD]; it loses one of LOSE packets, none with 0.
-Prints its port.
+Usage: python -m tests.rtsp_camera FILE PORT [--sound] [--lose N] [--late S] [--login USER PASSWORD]
+With --sound it plays the file's A-law too, with --lose it loses one of N packets, and with --late the path is
+unknown for S seconds after the start. Prints its port.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
-import sys
 from typing import Any
 
 import gi
 
 gi.require_version("Gst", "1.0")
-gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+
+from tests.rtsp_login import protect  # noqa: E402
 
 
 def main() -> None:
+    asked = _asked()
     Gst.init(None)
-    server = GstRtspServer.RTSPServer(service=sys.argv[2], address="127.0.0.1")
+    server = GstRtspServer.RTSPServer(service=asked.port, address="127.0.0.1")
     factory = GstRtspServer.RTSPMediaFactory()
-    reads = f'filesrc location="{sys.argv[1]}" ! qtdemux ! h264parse config-interval=-1'
-    lose = int(sys.argv[3])
-    if lose:
-        factory.set_launch(f"( {reads} ! rtph264pay pt=96 ! identity name=pay0 )")
-        factory.connect("media-configure", lambda _, media: _lose(media, lose))
+    factory.set_launch(_pipeline(asked))
+    if asked.lose:
+        factory.connect("media-configure", lambda _, media: _lose(media, asked.lose))
+    if asked.login:
+        protect(server, factory, *asked.login)
+    mounts = server.get_mount_points()
+    if asked.late:
+        GLib.timeout_add(round(1000 * asked.late), lambda: mounts.add_factory("/cam", factory))
     else:
-        factory.set_launch(f"( {reads} ! rtph264pay name=pay0 pt=96 )")
-    if len(sys.argv) > 4:
-        _protect(server, factory, *sys.argv[4:6])
-    server.get_mount_points().add_factory("/cam", factory)
+        mounts.add_factory("/cam", factory)
     server.attach(None)
     print(server.get_bound_port(), flush=True)
     GLib.MainLoop().run()
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file")
+    parser.add_argument("port")
+    parser.add_argument("--sound", action="store_true")
+    parser.add_argument("--lose", type=int, default=0)
+    parser.add_argument("--late", type=float, default=0.0)
+    parser.add_argument("--login", nargs=2)
+    return parser.parse_args()
+
+
+def _pipeline(asked: argparse.Namespace) -> str:
+    reads = f'filesrc location="{asked.file}" ! qtdemux name=demux'
+    video = "demux. ! queue ! h264parse config-interval=-1"
+    if asked.lose:
+        return f"( {reads} {video} ! rtph264pay pt=96 ! identity name=pay0 )"
+    sound = "demux. ! queue ! rtppcmapay name=pay1 pt=8" if asked.sound else ""
+    return f"( {reads} {video} ! rtph264pay name=pay0 pt=96 {sound} )"
 
 
 def _lose(media: Any, every: int) -> None:
@@ -45,19 +68,6 @@ def _lose(media: Any, every: int) -> None:
 
     pad = media.get_element().get_by_name("pay0").get_static_pad("src")
     pad.add_probe(Gst.PadProbeType.BUFFER, passed)
-
-
-def _protect(server: Any, factory: Any, user: str, password: str) -> None:
-    auth = GstRtspServer.RTSPAuth()
-    token = GstRtspServer.RTSPToken()
-    token.set_string("media.factory.role", "user")
-    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
-    auth.add_digest(user, password, token)
-    server.set_auth(auth)
-    permissions = GstRtspServer.RTSPPermissions()
-    permissions.add_permission_for_role("user", "media.factory.access", True)
-    permissions.add_permission_for_role("user", "media.factory.construct", True)
-    factory.set_permissions(permissions)
 
 
 if __name__ == "__main__":

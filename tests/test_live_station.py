@@ -38,6 +38,7 @@ class Planted:
     """A live source that shows the planted code at 25 frames per second."""
 
     label = "planted"
+    idle = False
 
     def __init__(self, sizes: Sequence[tuple[int, int]] = ((320, 240),), each: int = 10**9) -> None:
         self._sizes, self._each = list(sizes), each
@@ -232,18 +233,32 @@ def test_a_picture_that_changes_its_size_is_covered_all_along() -> None:
 
 
 def test_nobody_publishes_then_somebody_does_and_leaves() -> None:
-    source = HandedSource("browser")
-    with on_air(source) as seen:
-        assert until(lambda: seen.station.status().state is State.STALLED)
-        assert seen.station.status().reason == "browser: nobody publishes"
+    class Counted(TestBench):
+        judged = 0
+
+        def judges(self) -> Judges:
+            self.judged += 1
+            return super().judges()
+
+    source, bench = HandedSource("browser"), Counted()
+    with on_air(source, bench) as seen:
+        assert until(lambda: len(seen.frames) >= 3)
+        status = seen.station.status()
+        assert (status.state, status.reason) == (State.STALLED, "browser: nobody publishes")
+        assert (status.idle, status.reconnects, bench.judged) == (True, 0, 0)
+        assert all(card for _, card in seen.frames)
+        assert all(b - a > 0.9 for (a, _), (b, _) in pairwise(seen.frames))
         for index in range(75):
             raw = av.VideoFrame.from_ndarray(planted(index=index), "rgb24").reformat(format="yuv420p")
             source.hand(raw)
             time.sleep(0.04)
         assert seen.is_live()
+        assert not seen.station.status().idle
+        gone_s = time.monotonic()
         source.hang_up()
-        assert until(lambda: seen.station.status().state is State.STALLED)
-        assert seen.has_card_since(0)
+        assert until(lambda: seen.station.status().idle, 1)
+        assert until(lambda: seen.has_card_since(gone_s), 3)
+        assert (seen.station.status().reconnects, bench.judged) == (0, 1)
 
 
 def test_frames_that_were_not_final_are_never_shown() -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +17,8 @@ import av
 import pytest
 
 import stream_guard
+from stream_guard import broadcast
+from stream_guard.broadcast import Ways
 from stream_guard.outputs import rtsp_publisher
 from stream_guard.outputs.branch import Branches
 from stream_guard.outputs.hls import Hls
@@ -47,7 +49,7 @@ class Walk:
 
 @contextmanager
 def through_rtsp_server(feed: Feed, folder: Path, frozen: bool) -> Iterator[Walk]:
-    server: Any = OUTPUTS["rtsp-serve"]({feed.name: feed}, RtspServing(port=0))
+    server: Any = OUTPUTS["rtsp_serve"]({feed.name: feed}, RtspServing(port=0))
     seen: list[RGB] = []
     talkers: list[Talker] = []
 
@@ -137,20 +139,21 @@ def through_virtual_camera(feed: Feed, folder: Path, frozen: bool) -> Iterator[W
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "pyvirtualcam", module)
         patch.setattr("stream_guard.outputs.sessions._JOIN_S", 0.1 if frozen else 5)
-        yield Walk(OUTPUTS["virtual-camera"](feed), lambda: seen)
+        yield Walk(OUTPUTS["virtual_camera"](feed), lambda: seen)
         thaw.set()
 
 
 Through = Callable[[Feed, Path, bool], AbstractContextManager[Walk]]
 WALKS: dict[str, Through] = {
-    "rtsp-serve": through_rtsp_server,
+    "rtsp_serve": through_rtsp_server,
     "push": through_push,
     "hls": through_hls,
     "record": through_record,
-    "virtual-camera": through_virtual_camera,
+    "virtual_camera": through_virtual_camera,
 }
 WALKED_ELSEWHERE = {
     "outputs/mjpeg.py": "test_outputs_screens.py",
+    "outputs/webrtc.py": "test_outputs_whip.py",
     "outputs/whip_push.py": "test_outputs_whip.py",
     "web/streams.py": "test_web_figures.py",
     "web/whep.py": "test_web_whep.py",
@@ -244,14 +247,14 @@ def test_an_output_ends_with_its_station(way: str, tmp_path: Path) -> None:
         walk.output.start()
         assert until(lambda: walk.output.status().sent > 0)
         feeder.hub.close()
-        if way != "rtsp-serve":  # which serves other stations too
+        if way != "rtsp_serve":  # which serves other stations too
             assert until(lambda: not walk.output.status().running)
         walk.output.stop()
 
 
 def takers(source: str) -> list[int]:
-    """Return the lines that take pictures: from a hub, a branch, or as JPEGs."""
-    names = {"tap", "subscribe", "jpegs", "parts", "snapshot"}
+    """Return the lines that take pictures: from a hub, a branch, as a WebRTC track, or as JPEGs."""
+    names = {"tap", "subscribe", "CodedTrack", "jpegs", "parts", "snapshot"}
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     return [call.lineno for call in calls if _called(call) in names and not _takes_sound_only(call)]
 
@@ -288,8 +291,16 @@ def _walked() -> set[str]:
 
 
 def test_every_way_out_is_walked() -> None:
-    assert set(WALKS) == set(OUTPUTS)
+    assert set(WALKS) == set(OUTPUTS) == {field.name for field in fields(Ways)} - {"web"}
     assert _needing_a_walk() - _walked() == set()
+
+
+def test_a_live_run_makes_no_output_but_the_registered_ones() -> None:
+    source = Path(broadcast.__file__ or "").read_text(encoding="utf-8")
+    imported = {node.module for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)}
+    known = {"chosen", "branch", "output", "registry"}
+    named = {module for module in imported if module and module.startswith("stream_guard.outputs")}
+    assert named <= {"stream_guard.outputs", *(f"stream_guard.outputs.{name}" for name in known)}
 
 
 @pytest.mark.parametrize(("module", "test"), WALKED_ELSEWHERE.items())
@@ -299,7 +310,8 @@ def test_what_is_walked_elsewhere_is_looked_at_there(module: str, test: str) -> 
 
 
 @pytest.mark.parametrize(
-    "source", ["for a in hub.tap(): send(a)", "with b.get('vp8').subscribe() as s: s", "jpegs(b)"]
+    "source",
+    ["for a in hub.tap(): send(a)", "with b.get('vp8').subscribe() as s: s", "CodedTrack(b)", "jpegs(b)"],
 )
 def test_a_new_way_out_is_noticed(source: str) -> None:
     assert takers(source)

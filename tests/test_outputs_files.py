@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,31 @@ def _paced(packets: list[Any]) -> Callable[[float], list[Any]]:
         return found
 
     return due
+
+
+@pytest.mark.parametrize("way", ["record", "hls"])
+def test_sound_that_turns_up_later_is_kept_from_then_on(way: str, tmp_path: Path) -> None:
+    known: list[Any] = []
+
+    def made(feed: Feed) -> Sessions:
+        late = replace(feed, sound=lambda: known[0] if known else None)
+        return record(late, Recording(tmp_path)) if way == "record" else hls(late, Hls(tmp_path, 0.3))
+
+    with (
+        sound_of(tmp_path / "tone", "aac") as (stream, due),
+        Feeder(sound=due) as feeder,
+        writing(feeder, made) as output,
+    ):
+        assert until(lambda: output.status().sent > 15)
+        known.append(stream)
+        sent = output.status().sent
+        assert until(lambda: output.status().sent > sent + 40)
+    headers = sorted(tmp_path.glob("cam-1_*_header.mp4" if way == "hls" else "cam-1_*.mp4"))
+    sounds = []
+    for path in headers:
+        with av.open(str(path)) as container:
+            sounds.append(len(container.streams.audio))
+    assert sounds == [0, 1]
 
 
 def test_segments_hold_redacted_pictures_and_follow_each_other(tmp_path: Path) -> None:

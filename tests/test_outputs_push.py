@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -32,22 +31,15 @@ from stream_guard.outputs.output import Feed
 from stream_guard.outputs.rtsp_push import rtsp_push
 from stream_guard.outputs.sessions import Sessions
 from stream_guard.outputs.target import target_of
+from tests.cameras import ROOT, SYSTEM_PYTHON, has_rtsp_server
 from tests.stations import RGB, Feeder, shows_code, until
 from tests.streams import new_threads
 from tests.test_outputs_files import sound_of
 
-SYSTEM_PYTHON = "/usr/bin/python3"
 CANARY = "Canary-7714"
 
 
-def _has_server() -> bool:
-    probe = "import gi; gi.require_version('GstRtspServer', '1.0')"
-    if shutil.which(SYSTEM_PYTHON) is None:
-        return False
-    return subprocess.run([SYSTEM_PYTHON, "-c", probe], capture_output=True, check=False).returncode == 0
-
-
-needs_server = pytest.mark.skipif(not _has_server(), reason="no gst-rtsp-server for the system's Python")
+needs_server = pytest.mark.skipif(not has_rtsp_server(), reason="no gst-rtsp-server for the system's Python")
 
 
 @dataclass(frozen=True)
@@ -63,9 +55,8 @@ class Recorder:
 @contextmanager
 def recorder(file: Path, *who: str, port: int = 0) -> Iterator[Recorder]:
     """Run a server that records to a file."""
-    script = Path(__file__).with_name("rtsp_recorder.py")
-    command = [SYSTEM_PYTHON, str(script), str(file), str(port), *who]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    command = [SYSTEM_PYTHON, "-m", "tests.rtsp_recorder", str(file), str(port), *who]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert server.stdout is not None
         yield Recorder(int(server.stdout.readline()), server)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from stream_guard.model.live import State
 from tests.stations import Feeder, shows_code
+from tests.test_outputs_files import sound_of
 from tests.webs import WALK, FedStation, RedactingStation, serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -123,12 +124,39 @@ def test_the_page_shows_pictures_and_asks_nobody_else(tmp_path: Path) -> None:
             watch.require_clean(server.address)
 
 
+def test_sound_is_played_once_it_is_switched_on(tmp_path: Path) -> None:
+    pitch = """() => {
+        const context = new AudioContext(), ear = context.createAnalyser();
+        context.createMediaStreamSource(document.getElementById("video").srcObject).connect(ear);
+        const found = new Float32Array(ear.frequencyBinCount);
+        window.hertz = () => {
+            ear.getFloatFrequencyData(found);
+            return found.indexOf(Math.max(...found)) * context.sampleRate / ear.fftSize;
+        };
+    }"""
+    with sound_of(tmp_path / "tone", "aac") as (stream, due), Feeder(sound=due) as feeder:
+        station = FedStation(feeder)
+        station.sound = stream
+        with serving(cam=station) as server, browser() as chromium:
+            watch = Watch(page := chromium.new_page())
+            page.goto(f"{server.address}live/cam")
+            button = page.locator("#sound")
+            button.wait_for(timeout=PATIENCE_MS)
+            assert page.evaluate("document.getElementById('video').muted")
+            button.click()
+            assert not page.evaluate("document.getElementById('video').muted")
+            page.evaluate(pitch)
+            until_true(page, "Math.abs(hertz() - 300) < 30")  # `sound_of` makes 300 Hz
+            watch.require_clean(server.address)
+
+
 def test_a_browser_that_offers_no_h264_sees_vp8() -> None:
     only_vp8 = """
         const offered = RTCRtpTransceiver.prototype;
         const add = RTCPeerConnection.prototype.addTransceiver;
         RTCPeerConnection.prototype.addTransceiver = function (...given) {
             const made = add.apply(this, given);
+            if (given[0] !== "video") return made;
             const codecs = RTCRtpReceiver.getCapabilities("video").codecs;
             made.setCodecPreferences(codecs.filter((codec) => codec.mimeType === "video/VP8"));
             return made;

@@ -17,6 +17,7 @@ from stream_guard.outputs.branch import Branches
 from stream_guard.outputs.output import Feed
 from stream_guard.outputs.push import push
 from stream_guard.outputs.target import target_of
+from stream_guard.outputs.webrtc import prefer
 from stream_guard.web import peer, sessions, whip
 from stream_guard.web.server import WebServer
 from tests.stations import Feeder, until
@@ -77,7 +78,7 @@ async def publishing(
 ) -> AsyncIterator[httpx.Response]:
     connection: RTCPeerConnection = peer.new_connection()
     transceiver = connection.addTransceiver(Camera(), direction="sendonly")
-    peer.prefer(transceiver, codec)
+    prefer(transceiver, codec)
     if sound:
         connection.addTransceiver(AudioStreamTrack(), direction="sendonly")
     await peer.gather(connection, loopback=True)

@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 
 from stream_guard.model.live import State, Status
 from stream_guard.outputs.branch import Branches, LiveEncoding
+from stream_guard.outputs.webrtc import prefer
 from stream_guard.settings import Settings
 from stream_guard.settings.web import Web
 from stream_guard.sources.handed import HandedSource
@@ -38,6 +39,7 @@ class FedStation:
 
     def __init__(self, feeder: Feeder, name: str = "cam", **said: Any) -> None:
         self.name, self.hub = name, feeder.hub
+        self.sound: Any = None
         self._feeder = feeder
         self.said = Status(
             name, State.LIVE, width=feeder.width, height=feeder.height, fps=30, faces=1, age_s=0.0
@@ -63,7 +65,7 @@ class RedactingStation:
             {"detect": {"preset": "fast", "detectors": ["yunet"]}, "live": {"lag_frames": lag}}
         )
         self._station = station(name, self._source, settings)
-        self.hub = self._station.hub
+        self.hub, self.sound = self._station.hub, None
 
     def __enter__(self) -> RedactingStation:
         self._station.__enter__()
@@ -126,12 +128,16 @@ def serving(
             channel.branches.close()
 
 
-async def offering(codec: str | None = None, direction: str = "recvonly") -> RTCPeerConnection:
+async def offering(
+    codec: str | None = None, direction: str = "recvonly", *, sound: bool = False
+) -> RTCPeerConnection:
     """Return a connection with an offer, all candidates in it."""
     connection = peer.new_connection()
     transceiver = connection.addTransceiver("video", direction=direction)
     if codec is not None:
-        peer.prefer(transceiver, codec)
+        prefer(transceiver, codec)
+    if sound:
+        connection.addTransceiver("audio", direction=direction)
     await peer.gather(connection, loopback=True)
     await connection.setLocalDescription(await connection.createOffer())
     return connection
@@ -147,10 +153,15 @@ async def offer(codec: str | None = None, direction: str = "recvonly") -> str:
 
 @asynccontextmanager
 async def viewing(
-    client: httpx.AsyncClient, path: str, codec: str | None = None, *, polite: bool = True
+    client: httpx.AsyncClient,
+    path: str,
+    codec: str | None = None,
+    *,
+    polite: bool = True,
+    sound: bool = False,
 ) -> AsyncIterator[tuple[RTCPeerConnection, httpx.Response]]:
     """Yield the connection of a viewer and what the server answered."""
-    connection = await offering(codec)
+    connection = await offering(codec, sound=sound)
     try:
         answer = await client.post(path, content=connection.localDescription.sdp, headers=SDP)
         assert answer.status_code == 201, answer.text

@@ -25,6 +25,8 @@ class Endpoint:
     answer: str | None = None
     """Instead of a real one."""
     received: list[RGB] = field(default_factory=list)
+    heard: list[Any] = field(default_factory=list)
+    """Sound, as `av.AudioFrame`."""
     deleted: int = 0
     peers: list[RTCPeerConnection] = field(default_factory=list)
 
@@ -101,4 +103,7 @@ async def _receive(found: Endpoint, track: Any) -> None:
     with suppress(MediaStreamError):
         while True:
             frame = await track.recv()
-            found.received.append(frame.to_ndarray(format="rgb24"))
+            if track.kind == "audio":
+                found.heard.append(frame)
+            else:
+                found.received.append(frame.to_ndarray(format="rgb24"))

@@ -138,7 +138,8 @@ class _JsonLines:
             before, told_s = self._told.get(status.name, (None, 0.0))
             if what != before or now_s - told_s >= _JSON_EVERY_S:
                 self._told[status.name] = what, now_s
-                self._say({"event": "status", **_figures(status), "outputs": self._outputs(broadcast)})
+                figures = _figures(status) | {"viewers": broadcast.viewers(status.name)}
+                self._say({"event": "status", **figures, "outputs": self._outputs(broadcast)})
 
     def _outputs(self, broadcast: Broadcast) -> list[dict[str, Any]]:
         return [asdict(output) for output in broadcast.output_statuses()]
@@ -161,13 +162,13 @@ def _figures(status: Status) -> dict[str, Any]:
 def _table(broadcast: Broadcast) -> Any:
     from rich.table import Table
 
-    table = Table("source", "state", "size", "fps", "dropped", "delay", "faces", "load", box=None)
+    table = Table("source", "state", "size", "fps", "dropped", "delay", "faces", "load", "viewers", box=None)
     for figures in map(_figures, broadcast.statuses()):
         delay = f"{figures['latency_ms']} ms" if figures["latency_ms"] else "-"
         state = figures["state"] + (f": {figures['reason']}" if figures["reason"] else "")
         table.add_row(
             figures["name"], state, figures["size"], f"{figures['fps']:.1f}", str(figures["dropped"]),
-            delay, str(figures["faces"]), str(figures["load_step"]),
+            delay, str(figures["faces"]), str(figures["load_step"]), str(broadcast.viewers(figures["name"])),
         )  # fmt: skip
     for output in broadcast.output_statuses():
         trouble = output.reason or f"{output.sent} sent, {output.dropped} dropped, {output.viewers} viewer(s)"

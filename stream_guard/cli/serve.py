@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import webbrowser
 from contextlib import suppress
@@ -12,7 +13,7 @@ import click
 
 from stream_guard.cli.options import effective, setting_options
 from stream_guard.errors import ExitCode, Stopped
-from stream_guard.settings.jobs import jobs_folder
+from stream_guard.settings.jobs import folder_for
 
 
 @click.command(short_help="Open a page to redact files and see cameras redacted.")
@@ -30,7 +31,7 @@ def serve(opened: bool, config: Path | None, **given: Any) -> ExitCode:
     found = effective(config, given)
     from stream_guard.serving import Serving
 
-    folder = jobs_folder(found.settings.jobs)
+    folder = folder_for(found.settings.jobs, os.environ)
     with Serving(found.cameras, folder, found.settings) as serving, suppress(Stopped):
         click.echo(f"page: {serving.link}  (ctrl-C ends it)")
         if opened:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import CancelledError, ThreadPoolExecutor
-from threading import Lock
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from threading import RLock
 from typing import Any, Final
 
 from stream_guard.errors import ExitCode, SettingsError
@@ -25,12 +25,14 @@ class Desk:
         # a thread that stays: the worker dies with the one that started it
         self._thread = ThreadPoolExecutor(1, "jobs-desk")
         self._worker: WorkerProcess | None = None
+        self._warming: Future[None] | None = None
         self._stopped = False
-        self._lock = Lock()
+        self._lock = RLock()
 
     def start(self) -> None:
-        """Begin to load the models."""
-        self._thread.submit(self._warm)
+        """Begin to load the models, unless that is going on."""
+        if self._warming is None or self._warming.done():
+            self._warming = self._thread.submit(self._warm)
 
     def stop(self) -> None:
         with self._lock:
@@ -65,7 +67,7 @@ class Desk:
         except JobFailed as exc:
             if exc.code not in _HARMLESS:
                 self._dismiss()
-                self._thread.submit(self._warm)
+                self.start()
             if exc.code == "settings":
                 raise SettingsError(str(exc)) from exc
             raise
@@ -83,6 +85,7 @@ class Desk:
             worker = self._worker
             if worker is not None and worker.is_alive:
                 return worker
+            self._dismiss()
             worker = self._worker = WorkerProcess(self._memory_mb, nice=0)
         try:
             worker.await_ready()

@@ -148,6 +148,12 @@ class Ledger:
         with self.changed:
             return self.changed.wait_for(lambda: job_id not in self._in_hand, timeout_s)
 
+    def await_change(self, timeout_s: Callable[[], float]) -> None:
+        """Wait until something changes, or until a time that is asked for once nothing can."""
+        with self.changed:
+            if not self._stopped:
+                self.changed.wait(timeout_s())
+
     def stop(self) -> None:
         with self.changed:
             self._stopped = True

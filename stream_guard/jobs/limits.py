@@ -15,7 +15,8 @@ _UNLIMITED: Final = resource.RLIM_INFINITY
 def confine(memory_mb: int, nice: int) -> None:
     """Give up rights for good: memory, core files, priority, and files that others could read.
 
-    RLIMIT_DATA counts what is written to; RLIMIT_AS would count what is only reserved, too.
+    RLIMIT_DATA counts what may be written to: 0.45 GB with the models, 1.05 for a video of 1080p, 1.8 for one
+    of 4K, 2.6 for a picture of 177 megapixels. RLIMIT_AS would count code and what is only reserved, too.
     """
     os.umask(0o077)
     os.nice(nice)

@@ -51,7 +51,7 @@ class JobQueue:
         self._examples: dict[str, bytes] = {}
         self._trouble: str | None = None
         self._stopped = threading.Event()
-        self._expiry = threading.Thread(target=self._expire, name="jobs-expiry", daemon=True)
+        self._upkeep = threading.Thread(target=self._keep_up, name="jobs-upkeep", daemon=True)
         with ExitStack() as undo:
             self._folder = Folder(folder)
             undo.callback(self._folder.close)
@@ -68,7 +68,7 @@ class JobQueue:
         """Start the workers."""
         self._desk.start()
         self._slots.start()
-        self._expiry.start()
+        self._upkeep.start()
         return self
 
     def __exit__(
@@ -79,7 +79,7 @@ class JobQueue:
         with self._undo:
             self._slots.stop()
             self._desk.stop()
-            self._expiry.join()
+            self._upkeep.join()
 
     def _take_up(self) -> None:
         """Go on where the last server stopped, or was killed."""
@@ -203,14 +203,19 @@ class JobQueue:
         if not self._ledger.await_let_go(job_id, _KILL_S):
             self._trouble = "a worker could not be ended within half a minute; look at the disk"
 
-    def _expire(self) -> None:
+    def _keep_up(self) -> None:
         try:
-            while not self._stopped.wait(self._until_next_s()):
+            while not self._stopped.is_set():
+                self._ledger.await_change(self._until_next_s)
                 for job in self._ledger.all():
                     if _may_expire(job) and job.expires_at <= time.time():
                         self._discard(job.id)
+                if self._desk.trouble:
+                    self._desk.start()
         except Exception as exc:
-            self._trouble = f"nothing expires any more ({type(exc).__name__}: {exc}); restart the server"
+            self._trouble = (
+                f"nothing is deleted in time any more ({type(exc).__name__}: {exc}); restart the server"
+            )
             raise
 
     def _until_next_s(self) -> float:

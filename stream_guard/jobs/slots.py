@@ -209,6 +209,7 @@ class _Slot:
                 return None
             fresh = self._worker is None or not self._worker.is_alive
             if fresh:
+                self._dismiss()
                 self._worker, self._is_fit = self._slots.worker(), True
             worker = self._worker
         if fresh and worker is not None:

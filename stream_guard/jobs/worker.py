@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from stream_guard.errors import ExitCode, InputError, StreamGuardError
 from stream_guard.jobs import limits, names
 from stream_guard.jobs.folder import REPORT, is_out_of_room
+from stream_guard.jobs.process import NO_MEMORY, is_about_memory
 from stream_guard.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ Say = Callable[[Mapping[str, Any]], None]
 
 _NO_ROOM: Final = (
     "There is no room left for the result; delete jobs that are no longer needed, or raise quota_gb."
-)
-_NO_MEMORY: Final = (
-    "It needs more memory than one job may use; raise job_memory_mb, or hand in a smaller picture or video."
 )
 _ISO_CODECS: Final = ("h264", "hevc", "av1", "mpeg4", "vp9", "auto-hw")
 """What .mp4 holds."""
@@ -212,7 +210,7 @@ def _failure(error: Exception, plain: Callable[[str], str]) -> Mapping[str, Any]
     if is_out_of_room(error):
         code, message, exit_code = "no_room", _NO_ROOM, ExitCode.OUTPUT
     elif _is_out_of_memory(error):
-        code, message = "out_of_memory", _NO_MEMORY
+        code, message = NO_MEMORY
     elif isinstance(error, StreamGuardError):
         code, message, exit_code = error.code, str(error), error.exit_code
     else:
@@ -225,9 +223,9 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
             return True
-        if getattr(error, "code", "") == "out_of_memory" or "bad_alloc" in str(error):
+        if getattr(error, "code", "") == "out_of_memory" or is_about_memory(str(error)):
             return True
-        error = error.__cause__
+        error = error.__cause__ or error.__context__
     return False
 
 

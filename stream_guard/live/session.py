@@ -82,6 +82,8 @@ class Session:
         self._air = air
         self._mailbox = NewestWins()
         self._came: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS_KEPT)
+        self._heard: deque[tuple[Passthrough, float]] = deque(maxlen=_ARRIVALS_KEPT)
+        self._came_s = 0.0
         self._ended = False
         self.frames_in = 0
         self.error: Exception | None = None
@@ -110,9 +112,14 @@ class Session:
 
     def put(self, item: Item) -> None:
         """Take what the source has, from the source's thread."""
+        now_s = time.monotonic()
         if isinstance(item, Frame):
             self.frames_in += 1
-            self._came.append((item.stamp.index, time.monotonic()))
+            self._came.append((item.stamp.index, now_s))
+            self._came_s = now_s
+        else:
+            heard_s = now_s if item.after_s is None else self._came_s + item.after_s
+            self._heard.append((item, heard_s))
         self._mailbox.put(item)
 
     def shed(self, shedding: Shedding) -> None:
@@ -138,12 +145,19 @@ class Session:
             self.error = exc
 
     def _taken_s(self, item: RedactedFrame | Passthrough) -> float | None:
-        """Return when a frame came in; what came before it has been shown or dropped."""
+        """Return when a frame or sound came in; what came before it has been shown or dropped."""
         if not isinstance(item, RedactedFrame):
-            return None
+            return self._heard_s(item)
         while self._came and self._came[0][0] <= item.stamp.index:
             index, came_s = self._came.popleft()
             if index == item.stamp.index:
+                return came_s
+        return None
+
+    def _heard_s(self, sound: Passthrough) -> float | None:
+        while self._heard:
+            item, came_s = self._heard.popleft()
+            if item is sound:
                 return came_s
         return None
 

@@ -15,6 +15,7 @@ from stream_guard.errors import ModelError, SourceLostError, StreamGuardError
 from stream_guard.live.cards import Cards
 from stream_guard.live.hub import Hub
 from stream_guard.live.load import Load
+from stream_guard.live.retries import Retries
 from stream_guard.live.session import Judges, Session
 from stream_guard.model.frame import Frame, Item, Passthrough
 from stream_guard.model.live import Aired, State, Status
@@ -31,11 +32,9 @@ _LATEST_CARD_S: Final = 2.0
 """However slow the camera: a card is due within 3.5 s of its last frame."""
 _FIRST_CARD_S: Final = 0.3
 _CARD_EVERY_S: Final = 0.2
+_IDLE_CARD_EVERY_S: Final = 1.0
 _WATCH_S: Final = 0.05
-_RETRIES_S: Final = (0.5, 1.0, 2.0, 3.0)
-"""No longer: a camera that returns is to be seen within 5 s."""
-_REFUSED_RETRIES_S: Final = (5.0, 10.0, 20.0, 30.0)
-"""Cameras lock out who tries wrong passwords too often."""
+_IDLE_GLANCE_S: Final = 0.1
 _RATE_WINDOW_S: Final = 2.0
 _MOST_HANGING: Final = 3
 """Sets of detectors that may hang: each holds memory that nobody can take back."""
@@ -85,7 +84,9 @@ class Station:
         self._shown_s = self._frame_s = 0.0
         self._born_s = time.monotonic()
         self._faces = self._frames_out = self._skipped = 0
-        self._past_in = self._past_dropped = self._sessions = 0
+        self._past_in = self._past_dropped = self._connections = 0
+        self._shows = False
+        """The session has shown something."""
         self._recent_s: deque[float] = deque(maxlen=256)
         self._latency_s: deque[float] = deque(maxlen=256)
         self._threads = [
@@ -103,6 +104,10 @@ class Station:
     ) -> None:
         self.stop()
 
+    def end_soon(self) -> None:
+        """Begin to end; nothing is shown any more."""
+        self._stopped.set()
+
     def stop(self) -> None:
         """End all threads; a driver that does not give its reader back is left behind after some seconds."""
         self._stopped.set()
@@ -117,26 +122,24 @@ class Station:
     # -- the source's thread ----------------------------------------------------------------------
 
     def _run(self) -> None:
-        failures = 0
+        retries = Retries()
         while not self._stopped.is_set():
-            lost, showed = self._one_session()
-            if self._stopped.is_set():
-                return
+            if self._source.idle:
+                self._stopped.wait(_IDLE_GLANCE_S)
+                continue
+            lost = self._one_session()
             self._lost = _Lost(str(lost), lost.needs_a_person)
-            failures = 0 if showed else failures + 1
-            if not (lost.at_once and showed):
-                delays_s = _REFUSED_RETRIES_S if lost.needs_a_person else _RETRIES_S
-                self._stopped.wait(delays_s[min(failures, len(delays_s) - 1)])
+            self._stopped.wait(retries.pause_s(lost, self._shows))
 
-    def _one_session(self) -> tuple[SourceLostError, bool]:
-        """Run a session to its end; return why it ended, and whether it showed anything."""
-        out_before = self._frames_out
+    def _one_session(self) -> SourceLostError:
+        """Run a session to its end; return why it ended."""
+        self._shows = False
         try:
             session = self._begin()
         except StreamGuardError as exc:
-            return SourceLostError(str(exc), needs_a_person=True), False
+            return SourceLostError(str(exc), needs_a_person=True, rarely=True)
         except Exception as exc:  # noqa: BLE001 - out of memory today, not tomorrow
-            return SourceLostError(f"the detectors cannot be loaded ({type(exc).__name__})"), False
+            return SourceLostError(f"the detectors cannot be loaded ({type(exc).__name__})")
         try:
             for item in self._source.items(self._stopped):
                 self._came(session, item)
@@ -144,12 +147,12 @@ class Station:
         except SourceLostError as exc:
             lost = exc
         except StreamGuardError as exc:
-            lost = SourceLostError(str(exc), needs_a_person=True)
+            lost = SourceLostError(str(exc), needs_a_person=True, rarely=True)
         except Exception as exc:  # noqa: BLE001 - no fault of a camera's reader may end the station
             lost = SourceLostError(f"{self._source.label} cannot be read ({type(exc).__name__})")
         finally:
             self._end(session)
-        return lost, self._frames_out > out_before
+        return lost
 
     def _begin(self) -> Session:
         self._hanging = [session for session in self._hanging if session.hangs]
@@ -160,7 +163,6 @@ class Station:
         session = Session(judges, lambda item, taken_s: self._air(session, item, taken_s))
         with self._lock:
             self._session = session
-            self._sessions += 1
         return session
 
     def _end(self, session: Session) -> None:
@@ -197,14 +199,18 @@ class Station:
         with self._lock:
             if session is not self._session or self._stopped.is_set():
                 return  # it comes too late: its camera is gone
-            now_s = self._next_s()
             if isinstance(item, RedactedFrame):
+                now_s = self._next_s()
                 self._count(item, now_s, taken_s)
-            self.hub.publish(Aired(item, now_s, taken_s))
+                self.hub.publish(Aired(item, now_s, taken_s))
+            elif taken_s is not None and self._latency_s:  # heard as late as the picture is seen
+                self.hub.publish(Aired(item, taken_s + self._latency_s[-1]))
 
     def _count(self, item: RedactedFrame, now_s: float, taken_s: float | None) -> None:
         self._frame_s = self._shown_s = now_s
         self._frames_out += 1
+        self._connections += not self._shows
+        self._shows = True
         self._recent_s.append(now_s)
         if taken_s is not None:
             self._latency_s.append(now_s - taken_s)
@@ -221,7 +227,8 @@ class Station:
         while not self._stopped.wait(_WATCH_S):
             with self._lock:
                 now_s = time.monotonic()
-                if self._is_bare(now_s) and now_s - self._shown_s >= _CARD_EVERY_S:
+                every_s = _IDLE_CARD_EVERY_S if self._source.idle else _CARD_EVERY_S
+                if self._is_bare(now_s) and now_s - self._shown_s >= every_s:
                     now_s = self._next_s()
                     card = self._cards.card(*self._size, self._state()[1])
                     self._shown_s = now_s
@@ -245,6 +252,8 @@ class Station:
         session, lost = self._session, self._lost
         if session is not None and session.busy_s > _HANGS_S:
             return State.DEGRADED, "the detector does not answer"
+        if self._source.idle:
+            return State.STALLED, f"{self._source.label}: nobody publishes"
         if lost is not None:
             return (State.FAILED if lost.needs_a_person else State.STALLED), lost.reason
         if not self._frame_s:
@@ -268,5 +277,6 @@ class Station:
                 faces=self._faces, latency_s=tuple(self._latency_s),
                 detector_s=session.look_s if session else 0.0,
                 age_s=now_s - self._frame_s if self._frame_s else None,
-                reconnects=max(0, self._sessions - 1), load_step=self._load.step, lag_frames=self._lag,
+                reconnects=max(0, self._connections - 1), load_step=self._load.step, lag_frames=self._lag,
+                idle=self._source.idle,
             )  # fmt: skip

@@ -82,6 +82,8 @@ class Passthrough:
     """A packet that carries no picture (audio), in its place among the frames."""
 
     payload: Any
+    after_s: float | None = None
+    """How long after the frame before it, by a camera's clock; None where that is not known."""
 
 
 Item = Frame | Passthrough

@@ -30,7 +30,10 @@ class Aired:
 
     item: RedactedFrame | Passthrough
     shown_s: float
-    """When it goes out, on the monotonic clock; rises strictly from frame to frame."""
+    """When it is shown or heard, on the monotonic clock; rises strictly from frame to frame.
+
+    Sound may go out up to a frame before it is to be heard.
+    """
     taken_s: float | None = None
     """When the source's frame came in, on the same clock; None for a card."""
     exclusive: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
@@ -62,6 +65,9 @@ class Status:
     age_s: float | None = None
     """Age of the newest redacted frame that is no card; None before the first."""
     reconnects: int = 0
+    """Times that pictures came again after the source was lost; failed attempts do not count."""
     load_step: int = 0
     """Steps taken to shed load: 0 none, 1 detector size, 2 cadence, 3 frame rate."""
     lag_frames: int = 0
+    idle: bool = False
+    """Nobody publishes to it, which is no fault; there is a card that says so."""

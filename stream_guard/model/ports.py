@@ -37,6 +37,11 @@ class LiveSource(Protocol):
         """How it may be named to everybody: no user, no password."""
         ...
 
+    @property
+    def idle(self) -> bool:
+        """Nobody publishes to it: that is no fault, and it need not be opened before somebody does."""
+        ...
+
     def items(self, stopped: Event) -> Iterator[Item]:
         """Open the camera and yield what it shows until `stopped` is set; stamps begin at 0 each time.
 

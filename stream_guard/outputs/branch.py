@@ -1,4 +1,4 @@
-"""One encoder for each station and codec, whose packets all outputs share."""
+"""One encoder for each station and codec, of pictures or sound, whose packets all outputs share."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Final
+from typing import Final, Protocol
 
 from stream_guard.errors import OutputError
 from stream_guard.live.hub import Hub, Tap
+from stream_guard.model.live import Aired
 from stream_guard.outputs.encoder import CODECS, Coded, Encoder, LiveEncoding, Parameters
+from stream_guard.outputs.opus import OPUS, OpusEncoder
 
 LINGER_S: Final = 5.0
 """The encoder goes on so long without subscribers, for the one who reloads a page."""
 _KEY_FRAMES_APART_S: Final = 0.5
 _JOIN_S: Final = 5.0
+_SOUNDS_WAITING: Final = 256
 
 __all__ = ["Branch", "Branches", "Coded", "LiveEncoding", "Subscription"]
 
@@ -118,6 +121,13 @@ class Subscription:
             yield coded
 
 
+class _Coder(Protocol):
+    generation: int
+    last_key_s: float
+
+    def encode(self, aired: Aired, *, force_key: bool = False) -> list[Coded]: ...
+
+
 class Branch:
     """One encoder in a thread of its own, from the first subscription to some seconds after the last one."""
 
@@ -181,10 +191,15 @@ class Branch:
 
     def _start(self) -> None:
         if self._thread is None:
-            self._tap = self._hub.tap()
+            self._tap = self._new_tap()
             name = f"encoder {self.codec}"
             self._thread = threading.Thread(target=self._run, args=(self._tap,), name=name, daemon=True)
             self._thread.start()
+
+    def _new_tap(self) -> Tap:
+        if self.codec == OPUS:
+            return self._hub.tap(capacity=_SOUNDS_WAITING, sound=True, pictures=False)
+        return self._hub.tap()
 
     def _run(self, tap: Tap) -> None:
         error: OutputError | None = None
@@ -205,7 +220,7 @@ class Branch:
 
     def _encode_all(self, tap: Tap) -> bool:
         """Code and hand on until the hub closes; return True where it ended for want of subscribers."""
-        encoder = Encoder(self.codec, self._settings, self._generation)
+        encoder = self._coder()
         for aired in tap:
             if self._retires():
                 return True
@@ -219,6 +234,11 @@ class Branch:
                 for subscription in self._subscriptions:
                     subscription.offer(one)
         return False
+
+    def _coder(self) -> _Coder:
+        if self.codec == OPUS:
+            return OpusEncoder(self._generation)
+        return Encoder(self.codec, self._settings, self._generation)
 
     def _retires(self) -> bool:
         with self._lock:
@@ -242,10 +262,11 @@ class Branches:
         """Return the branch of a codec.
 
         Raises:
-            ValueError: the codec is none of CODECS.
+            ValueError: the codec is neither OPUS nor one of CODECS.
         """
-        if codec not in CODECS:
-            raise ValueError(f"there is no live encoder for {codec}; choose one of {', '.join(CODECS)}")
+        if codec not in (*CODECS, OPUS):
+            known = ", ".join((*CODECS, OPUS))
+            raise ValueError(f"there is no live encoder for {codec}; choose one of {known}")
         with self._lock:
             if codec not in self._branches:
                 self._branches[codec] = Branch(self._hub, codec, self._settings, self._linger_s)

@@ -66,10 +66,10 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """One coded picture, shared by all who send it on: nobody may change the packet."""
+    """One coded picture or stretch of sound, shared by all who send it on: nobody may change the packet."""
 
     packet: av.Packet[Any]
-    """pts and dts in ticks of 1/90000 s on the station's output clock."""
+    """pts and dts in ticks of 1/90000 s, of 1/48000 s for sound, on the station's output clock."""
     key: bool
     """It can be decoded by itself; h264 then carries SPS and PPS, in Annex B form as always."""
     shown_s: float

@@ -56,7 +56,7 @@ def _write(feed: Feed, wanted: Hls, run: Run) -> None:
             run.dropped = packets.dropped
             if coded is None:
                 continue
-            if fragments is None or coded.generation != fragments.generation:
+            if fragments is None or fragments.are_over(coded, feed.sound()):
                 if fragments is not None:
                     fragments.close(coded.shown_s)
                 fragments = Fragments(playlist, coded, feed.sound(), wanted.segment_s)
@@ -95,13 +95,19 @@ class Fragments:
     """The pictures of one generation, on their way to segments."""
 
     def __init__(self, playlist: Playlist, first: Coded, sound: object | None, segment_s: float) -> None:
-        self.generation, self.newest_s = first.generation, first.shown_s
+        self.newest_s = first.shown_s
+        self._generation, self._silent = first.generation, sound is None
         self._playlist, self._segment_s = playlist, segment_s
         self._begun_s = first.shown_s
         self._boxes = _Boxes()
         self._waiting: list[bytes] = []
         self.muxer = Muxer(self._boxes, "the HLS stream", _MOVFLAGS, first, sound)
         playlist.begin(b"".join(self._boxes.take()))
+
+    def are_over(self, coded: Coded, sound: object | None) -> bool:
+        """Tell whether a picture needs a new header: it has changed, or there is sound by now."""
+        turned_up = self._silent and sound is not None
+        return coded.generation != self._generation or (coded.key and turned_up)
 
     def write(self, coded: Coded) -> None:
         """Write a picture; a key frame completes the fragment before it, and maybe a segment."""

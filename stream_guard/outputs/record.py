@@ -74,7 +74,7 @@ def _record(feed: Feed, recording: Recording, run: Run) -> None:
                 run.dropped = packets.dropped
                 if coded is None:
                     continue
-                if segment is None or segment.is_over(coded, recording.segment_s):
+                if segment is None or segment.is_over(coded, recording.segment_s, feed.sound()):
                     if segment is not None:
                         segment.publish()
                     shelf.prune()
@@ -139,7 +139,7 @@ class Segment:
     def __init__(self, shelf: Shelf, first: Coded, sound: object | None) -> None:
         self._target = shelf.free_name()
         self._draft = _draft_of(self._target)
-        self._first = first
+        self._first, self._silent = first, sound is None
         with translated(self._target):
             self._lock = os.open(self._draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -150,11 +150,12 @@ class Segment:
             os.close(self._lock)
             raise
 
-    def is_over(self, coded: Coded, segment_s: float) -> bool:
-        """Tell whether a picture belongs to the next segment."""
+    def is_over(self, coded: Coded, segment_s: float, sound: object | None) -> bool:
+        """Tell whether a picture belongs to the next segment; that has sound if there is any by now."""
         if coded.generation != self._first.generation:
             return True
-        return coded.key and coded.shown_s - self._first.shown_s >= segment_s
+        is_long = coded.shown_s - self._first.shown_s >= segment_s
+        return coded.key and (is_long or (self._silent and sound is not None))
 
     def publish(self) -> None:
         """Complete the file and give it its name, even where its end is lost: all before it can be played.

@@ -1,4 +1,4 @@
-"""All ways out of a station that run by themselves, by the name of their option."""
+"""All ways out of a station that run by themselves, by the name of their option; made by no other name."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from stream_guard.outputs.rtsp_server import RtspServer
 from stream_guard.outputs.virtual_camera import virtual_camera
 
 OUTPUTS: Final[Mapping[str, Callable[..., Output]]] = {
-    "rtsp-serve": RtspServer,
+    "rtsp_serve": RtspServer,
     "push": push,
     "hls": hls,
     "record": record,
-    "virtual-camera": virtual_camera,
+    "virtual_camera": virtual_camera,
 }
 """A test sends a planted code through each one, and finds every module that takes pictures and isn't here."""

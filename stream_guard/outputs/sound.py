@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -12,8 +13,11 @@ from stream_guard.live.hub import Hub
 from stream_guard.model.live import Aired
 from stream_guard.outputs.rtp import MOST_PAYLOAD_BYTES
 
-_DRIFT_S: Final = 0.3
-"""Sound further off than this from when it is heard begins anew: the source was reconnected."""
+_DRIFT_S: Final = 0.08
+"""Sound further off than this from when it should be heard is laid anew."""
+_WINDOW_S: Final = 2.0
+_ANEW_S: Final = 0.5
+"""Sound that is so much later than lately comes from a source that was reconnected."""
 _WAITING: Final = 256
 _TELEPHONE: Final = {"pcm_mulaw": (0, "PCMU"), "pcm_alaw": (8, "PCMA")}
 _TELEPHONE_HZ: Final = 8000
@@ -25,18 +29,39 @@ class SoundClock:
     """Lays sound on the output clock: as evenly as the source made it, not as it arrived."""
 
     def __init__(self) -> None:
+        self._recent: deque[tuple[float, float]] = deque()
+        """When packets were heard, and how far that is from their own time."""
         self._offset_s: float | None = None
+        self._heard_s = float("-inf")
 
     def offset_s(self, aired: Aired) -> float | None:
-        """Return what is to be added to a packet's own time, None where it has none."""
+        """Return what is to be added to a packet's own time.
+
+        None where it has none, or would be heard before what was heard already.
+        """
         packet: Any = aired.item.payload  # type: ignore[union-attr]
         stamp = packet.dts if packet.pts is None else packet.pts
         if stamp is None:
             return None
-        offset_s = aired.shown_s - float(stamp * packet.time_base)
-        if self._offset_s is None or abs(offset_s - self._offset_s) > _DRIFT_S:
-            self._offset_s = offset_s
+        time_s = float(stamp * packet.time_base)
+        least_s = self._least_s(aired.shown_s, aired.shown_s - time_s)
+        if self._offset_s is None or abs(least_s - self._offset_s) > _DRIFT_S:
+            self._offset_s = least_s
+        if time_s + self._offset_s <= self._heard_s:
+            return None
+        self._heard_s = time_s + self._offset_s
         return self._offset_s
+
+    def _least_s(self, shown_s: float, offset_s: float) -> float:
+        """Return the least offset lately: what has a larger one was held up on its way."""
+        if self._recent and offset_s - self._recent[0][1] > _ANEW_S:
+            self._recent.clear()
+        while self._recent and self._recent[-1][1] >= offset_s:
+            self._recent.pop()  # the deque's offsets rise: its first one is the least
+        self._recent.append((shown_s, offset_s))
+        while shown_s - self._recent[0][0] > _WINDOW_S:
+            self._recent.popleft()
+        return self._recent[0][1]
 
 
 @dataclass(frozen=True, slots=True)

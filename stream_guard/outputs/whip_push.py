@@ -10,23 +10,18 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from http.client import HTTPException
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urljoin, urlsplit
 
-from aiortc import (
-    MediaStreamTrack,
-    RTCConfiguration,
-    RTCPeerConnection,
-    RTCRtpSender,
-    RTCSessionDescription,
-)
-from aiortc.mediastreams import MediaStreamError
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from stream_guard.errors import OutputError
-from stream_guard.outputs.branch import Branch, Coded, Subscription, waking
+from stream_guard.outputs.branch import Branches
+from stream_guard.outputs.opus import OPUS
 from stream_guard.outputs.output import Feed
 from stream_guard.outputs.sessions import Run, Sessions
 from stream_guard.outputs.target import Target
+from stream_guard.outputs.webrtc import CodedTrack, send_only
 
 _ANSWER_S: Final = 5.0
 _CONNECT_S: Final = 10.0
@@ -46,19 +41,31 @@ def whip_push(feed: Feed, target: Target) -> Sessions:
 
 
 async def _publish(feed: Feed, target: Target, run: Run) -> None:
-    branch = feed.branches.get("h264")
-    arrived = asyncio.Event()
-    with branch.subscribe(wake=waking(asyncio.get_running_loop(), arrived)) as packets:
-        peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))  # its default asks a public server
-        resource = None
-        try:
-            _offer_video(peer, _Packets(packets, arrived, run), branch)
-            resource = await _negotiated(peer, target)
-            await _until_over(peer, packets, target, run)
-        finally:
-            await peer.close()
-            if resource is not None:
-                await asyncio.to_thread(_hang_up, resource, target)
+    """Publish until the station ends; anew with sound where that turns up later."""
+    while not run.stopped.is_set() and await _session(feed, target, run):
+        pass
+
+
+async def _session(feed: Feed, target: Target, run: Run) -> bool:
+    """Publish with or without sound; return True where the station goes on."""
+    with_sound = feed.sound() is not None
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))  # its default asks a public server
+    resource = None
+    try:
+        video = _offered(peer, feed.branches, run, with_sound)
+        resource = await _negotiated(peer, target)
+        begun_s = asyncio.get_running_loop().time()
+        while not (run.stopped.is_set() or video.readyState == "ended"):
+            if not with_sound and feed.sound() is not None:
+                return True
+            await _wait(peer, begun_s, target)
+        if video.error is not None:
+            raise video.error
+        return False
+    finally:
+        await peer.close()
+        if resource is not None:
+            await asyncio.to_thread(_hang_up, resource, target)
 
 
 class _Staying(urllib.request.HTTPRedirectHandler):
@@ -71,43 +78,18 @@ class _Staying(urllib.request.HTTPRedirectHandler):
 _OPENER: Final = urllib.request.build_opener(_Staying)
 
 
-class _Packets(MediaStreamTrack):
-    """A track of pictures that are coded already."""
+def _offered(peer: RTCPeerConnection, branches: Branches, run: Run, with_sound: bool) -> CodedTrack:
+    """Add a station's pictures, and its sound; return the track of the pictures."""
 
-    kind = "video"
+    def sent(dropped: int) -> None:
+        run.sent_one()
+        run.dropped = dropped
 
-    def __init__(self, packets: Subscription, arrived: asyncio.Event, run: Run) -> None:
-        super().__init__()
-        self._packets, self._arrived, self._run = packets, arrived, run
-
-    async def recv(self) -> Any:
-        """Return the next packet.
-
-        Raises:
-            MediaStreamError: nothing comes any more.
-        """
-        while (coded := self._next()) is None:
-            if self._packets.closed:
-                raise MediaStreamError
-            await self._arrived.wait()
-            self._arrived.clear()
-        self._run.sent_one()
-        self._run.dropped = self._packets.dropped
-        return coded.packet
-
-    def _next(self) -> Coded | None:
-        try:
-            return self._packets.take(0)
-        except OutputError as exc:
-            raise MediaStreamError(str(exc)) from exc
-
-
-def _offer_video(peer: RTCPeerConnection, track: _Packets, branch: Branch) -> None:
-    transceiver = peer.addTransceiver(track, direction="sendonly")
-    known = RTCRtpSender.getCapabilities("video").codecs
-    transceiver.setCodecPreferences([codec for codec in known if codec.mimeType == "video/H264"])
-    # aiortc does not pass a receiver's wish for a key frame on where it doesn't code itself
-    transceiver.sender._send_keyframe = branch.request_key_frame  # type: ignore[method-assign]
+    video = CodedTrack(branches.get("h264"), sent)
+    send_only(peer, video)
+    if with_sound:
+        send_only(peer, CodedTrack(branches.get(OPUS)))
+    return video
 
 
 async def _negotiated(peer: RTCPeerConnection, target: Target) -> str | None:
@@ -121,15 +103,16 @@ async def _negotiated(peer: RTCPeerConnection, target: Target) -> str | None:
     return resource
 
 
-async def _until_over(peer: RTCPeerConnection, packets: Subscription, target: Target, run: Run) -> None:
-    begun_s = asyncio.get_running_loop().time()
-    while not (run.stopped.is_set() or packets.closed):
-        await asyncio.sleep(_POLL_S)
-        state = peer.connectionState
-        late = asyncio.get_running_loop().time() - begun_s > _CONNECT_S
-        if state in ("failed", "closed") or (state != "connected" and late):
-            raise OutputError(f"{target} takes no stream: the connection broke, or never came about.")
-    packets.take(0)  # raises what ended the encoder, if that was it
+async def _wait(peer: RTCPeerConnection, since_s: float, target: Target) -> None:
+    """Let a moment pass.
+
+    Raises:
+        OutputError: there is no connection any more, or none comes about.
+    """
+    await asyncio.sleep(_POLL_S)
+    late = asyncio.get_running_loop().time() - since_s > _CONNECT_S
+    if peer.connectionState in ("failed", "closed") or (peer.connectionState != "connected" and late):
+        raise OutputError(f"{target} takes no stream: the connection broke, or never came about.")
 
 
 def _post(target: Target, offer: str) -> tuple[str, str | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,24 +33,22 @@ class Jobs(Section):
         default=720.0, gt=0, le=100_000, description="Minutes that one job may take before it is ended."
     )
     job_memory_mb: int = Field(
-        default=4096, ge=256, le=1_000_000, description="Megabytes of memory that one job may use."
+        default=4096, ge=512, le=1_000_000, description="Megabytes of memory that one job may use."
     )
     video_hours: float = Field(
         default=12.0, gt=0, le=1000, description="Hours that an uploaded video may last."
     )
 
 
-def jobs_folder(jobs: Jobs, environ: Mapping[str, str] | None = None) -> Path:
-    """Return where jobs are kept: the folder that is set, else one in the user's state folder.
+def folder_for(chosen: Jobs, environ: Mapping[str, str]) -> Path:
+    """Return the folder for jobs.
 
     Raises:
-        SettingsError: none is set, and the user has no home.
+        SettingsError: none was chosen, and there is no home folder either.
     """
-    environ = os.environ if environ is None else environ
-    if jobs.jobs_folder:
-        return Path(jobs.jobs_folder)
-    home = environ.get("HOME")
-    base = environ.get("XDG_STATE_HOME") or (f"{home}/.local/state" if home else "")
+    if chosen.jobs_folder:
+        return Path(chosen.jobs_folder).expanduser()
+    base = environ.get("XDG_STATE_HOME") or (f"{home}/.local/state" if (home := environ.get("HOME")) else "")
     if not base:
-        raise SettingsError("there is no HOME to keep jobs in; set jobs.jobs_folder")
+        raise SettingsError("there is no home folder to keep jobs in; give --jobs-folder")
     return Path(base, "stream-guard", "jobs")

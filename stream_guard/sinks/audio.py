@@ -53,10 +53,11 @@ def add_track(
     stream = container.add_stream(encoder, rate=rate, layout=layout)
     _tag(stream, template)
     notes.append(f"audio track {number}: {codec} converted to {encoder.removeprefix('lib').upper()}")
-    return _Recoded(stream, _decoder_like(context) if shared else context)
+    return _Recoded(stream, decoder_like(context) if shared else context)
 
 
-def _decoder_like(context: Any) -> AudioCodecContext:
+def decoder_like(context: Any) -> AudioCodecContext:
+    """Return a new decoder for the same sound as another one's."""
     decoder: Any = av.CodecContext.create(context.name, "r")
     decoder.sample_rate, decoder.layout = context.sample_rate, context.layout
     if context.extradata:

@@ -31,6 +31,8 @@ _TAINTED_BY_A_LOSS: Final = 2
 """Pictures that may have been hit: a key frame that was itself hit mends nothing."""
 _TAINTED_WHILE_OPENED: Final = 60
 """FFmpeg reads on for half a second to know the stream: half a second at 120 frames per second."""
+_APART_S: Final = 0.5
+"""Sound and picture that are further apart have clocks of their own."""
 _SUSPECTS: Final = 16
 """Time stamps of them that are remembered: more than a decoder reorders."""
 
@@ -141,12 +143,22 @@ def _items(
     video = _video(container, label)
     sound = [s for s in container.streams.audio if s.codec_context is not None][:1] if keep_audio else []
     framer = Framer(label)
+    seen_s: float | None = None
     for packet in _packets(container, [video, *sound], stopped, distrust):
         if packet.stream is not video:
-            yield Passthrough(packet)
+            yield Passthrough(packet, _after_s(packet, seen_s))
             continue
         for decoded in distrust.decoded(video, packet):
+            seen_s = decoded.time
             yield framer.frame(decoded, video.sample_aspect_ratio or None, distrust.of(decoded))
+
+
+def _after_s(sound: av.Packet[Any], seen_s: float | None) -> float | None:
+    """Return how long after the last picture a packet is to be heard: FFmpeg hands pictures over late."""
+    if seen_s is None or sound.pts is None:
+        return None
+    after_s = float(sound.pts * sound.time_base) - seen_s
+    return after_s if abs(after_s) < _APART_S else None
 
 
 def _video(container: InputContainer, label: str) -> VideoStream:

@@ -34,6 +34,10 @@ class HandedSource:
     def label(self) -> str:
         return self._name
 
+    @property
+    def idle(self) -> bool:
+        return not self._present
+
     def hand(self, frame: av.VideoFrame) -> None:
         """Hand a frame over, which then belongs to the source."""
         with self._changed:
@@ -51,7 +55,7 @@ class HandedSource:
         """Yield what the publisher hands in.
 
         Raises:
-            SourceLostError: nobody publishes, or not any more.
+            SourceLostError: the publisher has gone, or hands nothing in.
         """
         framer = Framer(self.label)
         while not stopped.is_set():
@@ -63,10 +67,10 @@ class HandedSource:
         waited_s = 0.0
         with self._changed:
             while self._newest is None and not stopped.is_set():
-                if waited_s >= _PATIENCE_S:
-                    gone = "the publisher stopped sending" if self._present else "nobody publishes"
+                if not self._present or waited_s >= _PATIENCE_S:
+                    gone = "stopped sending" if self._present else "has gone"
                     self._present = False
-                    raise SourceLostError(f"{self._name}: {gone}", at_once=True)
+                    raise SourceLostError(f"{self._name}: the publisher {gone}", at_once=True)
                 if not self._changed.wait(_GLANCE_S):
                     waited_s += _GLANCE_S
             frame, self._newest = self._newest, None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import ClassVar
 
 from stream_guard.errors import SourceLostError
 from stream_guard.model.frame import Frame, Item
@@ -20,6 +21,7 @@ class PacedSource:
     path: Path
     loop: bool = False
     keep_audio: bool = True
+    idle: ClassVar[bool] = False
 
     @property
     def label(self) -> str:
@@ -44,4 +46,5 @@ class PacedSource:
             if stopped.is_set():
                 return
             yield item
-        raise SourceLostError(f"{self.label} has ended", at_once=self.loop, needs_a_person=not self.loop)
+        over = not self.loop
+        raise SourceLostError(f"{self.label} has ended", at_once=self.loop, needs_a_person=over, rarely=over)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import ClassVar, Final
 
 import av
 import cv2
@@ -37,6 +37,7 @@ class PatternSource:
     width: int = 1280
     height: int = 720
     fps: int = 30
+    idle: ClassVar[bool] = False
 
     @classmethod
     def parsed(cls, text: str, portrait: Path) -> PatternSource:

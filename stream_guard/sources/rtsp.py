@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Event
-from typing import Final
+from typing import ClassVar, Final
 
 import av
 
@@ -34,6 +34,7 @@ class RtspSource:
     address: SafeUrl
     transport: str = "tcp"
     keep_audio: bool = True
+    idle: ClassVar[bool] = False
 
     @property
     def label(self) -> str:
@@ -62,6 +63,7 @@ class RtspSource:
             failure = SourceLostError(
                 f"{self.label} refuses the user or the password; correct them in the settings",
                 needs_a_person=True,
+                rarely=True,
             )
         except av.HTTPNotFoundError:
             failure = SourceLostError(

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Event
-from typing import Final
+from typing import ClassVar, Final
 
 import av
 import av.device
@@ -42,6 +42,7 @@ class WebcamSource:
     """A camera by its place in the list, its path or its name (fulfils `ports.LiveSource`)."""
 
     which: str
+    idle: ClassVar[bool] = False
 
     @property
     def label(self) -> str:

@@ -19,6 +19,11 @@ class Station(Protocol):
     @property
     def hub(self) -> Hub: ...
 
+    @property
+    def sound(self) -> Any | None:
+        """The source's sound stream, once it is known."""
+        ...
+
     def status(self) -> Status: ...
 
 
@@ -47,3 +52,10 @@ class Channel:
         """There is something to see; a card with the reason why there is no picture counts."""
         status = self.station.status()
         return status.state is not State.STARTING or status.frames_out > 0
+
+    @property
+    def may_sound(self) -> bool:
+        """There is sound, or the camera has not been seen yet; publishers' sound is dropped."""
+        if self.whip is not None:
+            return False
+        return self.station.sound is not None or self.station.status().frames_out == 0

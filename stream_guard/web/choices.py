@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from fastapi import Depends, Query
 from pydantic import BaseModel
 
 from stream_guard.detect.registry import DETECTORS, GROUPS
+from stream_guard.errors import SettingsError
 from stream_guard.jobs.choice import SECTIONS, WITHHELD, Chosen
+from stream_guard.model.polygon import MOST_CORNERS
 from stream_guard.redact.style import Tier
 from stream_guard.redact.styles import style_named, style_names
 from stream_guard.settings import Settings
 from stream_guard.web.refusal import Refusal
 
-_MOST_CHARACTERS: Final = 16_384
+MOST_CHARACTERS: Final = 16_384
+_KINDS: Final[dict[str, tuple[type, ...]]] = {
+    "integer": (int,), "number": (int, float), "string": (str,), "array": (list,), "boolean": (),
+}  # fmt: skip
 SCHEMA: Final = "JobSettings"
 IN_ADDRESS: Final = {
     "parameters": [
@@ -29,6 +34,9 @@ IN_ADDRESS: Final = {
     ]
 }
 """FastAPI knows no JSON in addresses: this documents it."""
+_SHARE: Final = {"type": "number", "minimum": 0, "maximum": 1}
+_CORNER: Final = {"type": "array", "items": _SHARE, "minItems": 2, "maxItems": 2}
+_ZONE: Final = {"type": "array", "items": _CORNER, "minItems": 3, "maxItems": MOST_CORNERS}
 
 
 def schema_of(settings: Settings) -> dict[str, Any]:
@@ -61,6 +69,9 @@ def _name_the_choices(section: str, schema: dict[str, Any]) -> None:
         schema |= _weak_on_request()
     if section == "detect":
         schema["properties"]["detectors"]["items"]["enum"] = [*DETECTORS, *GROUPS]
+    if section == "zones":
+        for field in schema["properties"].values():
+            field["maxItems"], field["items"] = field.pop("maxLength"), _ZONE
 
 
 def _weak_on_request() -> dict[str, Any]:
@@ -72,12 +83,6 @@ def _weak_on_request() -> dict[str, Any]:
     }
 
 
-def _chosen(
-    settings: Annotated[str | None, Query(max_length=_MOST_CHARACTERS, include_in_schema=False)] = None,
-) -> Chosen | None:
-    return None if settings is None else parsed(settings)
-
-
 def parsed(text: str) -> Chosen:
     """Return choices that are written as JSON; whether they make sense, the queue knows.
 
@@ -86,6 +91,7 @@ def parsed(text: str) -> Chosen:
     """
     try:
         found = json.loads(text)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character could be told to nobody
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or not all(isinstance(section, dict) for section in found.values()):
@@ -93,4 +99,23 @@ def parsed(text: str) -> Chosen:
     return found
 
 
-ChosenHere = Annotated[Chosen | None, Depends(_chosen)]
+def require_kinds(chosen: Chosen, schema: Mapping[str, Any]) -> None:
+    """Refuse values of another kind than the schema has; the settings themselves take "yes" and "18" too.
+
+    Raises:
+        SettingsError: a value is of another kind; says which.
+    """
+    for section, values in chosen.items():
+        known = schema["properties"].get(section, {}).get("properties", {})
+        for field, value in values.items():
+            kind = known.get(field, {}).get("type")
+            if kind is not None and not _is(kind, value):
+                raise SettingsError(f"{section}.{field} should be of the kind {kind}, not {value!r}")
+
+
+def _is(kind: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return kind == "boolean"
+    if kind == "integer" and isinstance(value, float):
+        return value.is_integer()
+    return isinstance(value, _KINDS[kind])

@@ -97,15 +97,9 @@ def as_json(reading: Reading) -> dict[str, Any]:
     }
 
 
-def is_idle(reading: Reading) -> bool:
-    """Tell whether a station waits for somebody to publish, which is no illness."""
-    return reading.takes_whip and not reading.published and reading.status.state is not State.FAILED
-
-
-def unhealthy(reading: Reading) -> str | None:
-    """Say why a station is not healthy, None where it is."""
-    status = reading.status
-    if is_idle(reading):
+def unhealthy(status: Status) -> str | None:
+    """Say why a station is not healthy, None where it is; to wait for a publisher is no illness."""
+    if status.idle:
         return None
     if status.age_s is not None and status.age_s < FRESH_S:
         return None

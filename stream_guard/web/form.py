@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from stream_guard.web.choices import IN_ADDRESS, ChosenHere
-from stream_guard.web.reception import ReceptionHere
+from stream_guard.web.choices import IN_ADDRESS
+from stream_guard.web.reception import ChosenHere, ReceptionHere
 from stream_guard.web.refusal import answers
 
 router = APIRouter(prefix="/api/settings", tags=["settings"])

@@ -32,9 +32,9 @@ async def get_metrics(studio: StudioHere, reception: ReceptionIfAny) -> Response
 async def get_health(request: Request, studio: StudioHere, reception: ReceptionIfAny) -> Response:
     """Tell whether all is well; a stream to which nobody publishes is idle, not ill."""
     readings = studio.readings()
-    reasons = {one.name: figures.unhealthy(one) for one in readings}
+    reasons = {one.name: figures.unhealthy(one.status) for one in readings}
     reasons[_JOBS] = (await reception.ask(reception.queue.health)).trouble if reception else None
     ill = {name: reason for name, reason in reasons.items() if reason is not None}
-    idle = [one.name for one in readings if figures.is_idle(one)]
+    idle = [one.name for one in readings if one.status.idle]
     told = {"unhealthy": ill, "idle": idle} if request.scope["trusted"] else {}
     return JSONResponse({"healthy": not ill, **told}, 503 if ill else 200)

@@ -60,6 +60,8 @@ async def get_job(job_id: str, reception: ReceptionHere) -> JobDocument:
 async def start_job(job_id: str, request: Request, reception: ReceptionHere) -> JobDocument:
     """Run a job that waits, or run one again that is over, with other settings if some are given."""
     how = await _how(request)
+    if how.settings is not None:
+        reception.check(how.settings)
     return _document(await reception.errand(reception.queue.start, job_id, how.settings, how.verify))
 
 

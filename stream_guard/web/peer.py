@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.codecs import CODECS
@@ -14,6 +13,7 @@ from aiortc.rtcpeerconnection import find_common_codecs
 from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
 from stream_guard.errors import StreamGuardError
+from stream_guard.outputs.opus import OPUS
 
 OFFER_TYPE: Final = "application/sdp"
 TRICKLE_TYPE: Final = "application/trickle-ice-sdpfrag"
@@ -75,6 +75,14 @@ def codecs_of(description: SessionDescription) -> list[str]:
     except _BAD_SDP as exc:
         raise OfferError("the offer's codecs cannot be understood.") from exc
     return list(dict.fromkeys(codec.name.lower() for codec in common if codec.name != "rtx"))
+
+
+def asks_for_sound(description: SessionDescription) -> bool:
+    """Tell whether an offer wants to hear Opus."""
+    section = next((media for media in description.media if media.kind == "audio"), None)
+    if section is None or section.direction not in ("recvonly", "sendrecv"):
+        return False
+    return any(codec.name.lower() == OPUS for codec in section.rtp.codecs)
 
 
 def new_connection() -> RTCPeerConnection:
@@ -149,13 +157,6 @@ async def _add(connection: RTCPeerConnection, text: str, mid: str) -> None:
     ipaddress.ip_address(candidate.ip)
     candidate.sdpMid = mid
     await connection.addIceCandidate(candidate)
-
-
-def prefer(transceiver: Any, codec: str) -> None:
-    """Have one codec only, with repairs; to be called before the offer is taken, or aiortc packs as VP8."""
-    known: Iterable[Any] = type(transceiver.sender).getCapabilities("video").codecs
-    wanted = {f"video/{codec}", "video/rtx"}
-    transceiver.setCodecPreferences([one for one in known if one.mimeType.lower() in wanted])
 
 
 def _video(description: SessionDescription) -> MediaDescription:

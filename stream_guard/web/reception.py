@@ -7,14 +7,14 @@ from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from stream_guard import parts
 from stream_guard.detect.registry import members
 from stream_guard.jobs.choice import Chosen, laid_over
 from stream_guard.jobs.queue import JobQueue
 from stream_guard.settings import Settings
-from stream_guard.web.choices import schema_of
+from stream_guard.web.choices import MOST_CHARACTERS, parsed, require_kinds, schema_of
 
 _WRITERS: Final = 8
 _ERRANDS: Final = 4
@@ -47,6 +47,7 @@ class Reception:
         Raises:
             SettingsError: one is unknown, out of range, or none that a job may make.
         """
+        require_kinds(chosen, self.schema)
         settings = Settings.model_validate(laid_over(self._settings, chosen))
         parts.style(settings.redact)
         members(settings.detect.detectors)
@@ -59,3 +60,18 @@ def _reception_of(request: Request) -> Reception | None:
 
 ReceptionHere = Annotated[Reception, Depends(_reception_of)]
 ReceptionIfAny = Annotated[Reception | None, Depends(_reception_of)]
+
+
+def _chosen(
+    reception: ReceptionHere,
+    settings: Annotated[str | None, Query(max_length=MOST_CHARACTERS, include_in_schema=False)] = None,
+) -> Chosen | None:
+    if settings is None:
+        return None
+    chosen = parsed(settings)
+    reception.check(chosen)
+    return chosen
+
+
+ChosenHere = Annotated[Chosen | None, Depends(_chosen)]
+"""The choices in an address, checked."""

@@ -14,8 +14,8 @@ from stream_guard.jobs.choice import Chosen
 from stream_guard.jobs.job import Job, JobState
 from stream_guard.web import ids  # noqa: F401 - the shape {job_id:job}
 from stream_guard.web.archive import Entry, unique, zipped
-from stream_guard.web.choices import IN_ADDRESS, ChosenHere
-from stream_guard.web.reception import Reception, ReceptionHere
+from stream_guard.web.choices import IN_ADDRESS
+from stream_guard.web.reception import ChosenHere, Reception, ReceptionHere
 from stream_guard.web.refusal import Refusal, answers
 
 _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}

@@ -11,9 +11,9 @@ from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.responses import JSONResponse
 
 from stream_guard.web.bodies import type_of
-from stream_guard.web.choices import IN_ADDRESS, ChosenHere
+from stream_guard.web.choices import IN_ADDRESS
 from stream_guard.web.documents import JobDocument
-from stream_guard.web.reception import Reception, ReceptionHere
+from stream_guard.web.reception import ChosenHere, Reception, ReceptionHere
 from stream_guard.web.refusal import Refusal, answers, refused
 
 _PIECE: Final = 1 << 20
@@ -51,8 +51,6 @@ async def create_job(
     """Upload a picture or video: the body is the file, byte by byte."""
     if type_of(request) in _FORMS:
         raise Refusal(415, "form", "Send the file itself as application/octet-stream, not a form.")
-    if chosen is not None:
-        reception.check(chosen)
     upload = await reception.ask(reception.queue.upload, name, _length(request))
     async with contextmanager_in_threadpool(upload):
         await _receive(request, reception, upload.write)

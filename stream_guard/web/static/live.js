@@ -37,9 +37,15 @@ async function frames(afterMs, patienceMs) {
 async function watch() {
   connection = newConnection();
   connection.addTransceiver("video", { direction: "recvonly" });
+  connection.addTransceiver("audio", { direction: "recvonly" });
+  sound.hidden = true;
+  const media = new MediaStream();
   connection.addEventListener("track", (event) => {
     if ("jitterBufferTarget" in event.receiver) event.receiver.jitterBufferTarget = 0;
-    video.srcObject = new MediaStream([event.track]);
+    // a track of sound is muted until its first packet, and there may be none
+    if (event.track.kind === "audio") event.track.onunmute = () => (sound.hidden = false);
+    media.addTrack(event.track);
+    video.srcObject = media;
     video.play().catch(() => {});
   });
   const began = performance.now();
@@ -98,6 +104,15 @@ async function play() {
     await pause(delayMs);
   }
 }
+
+// -- the sound: browsers let a page play it only after a click --------------------------------------
+
+const sound = document.getElementById("sound");
+sound.onclick = () => {
+  video.muted = !video.muted;
+  sound.setAttribute("aria-pressed", String(!video.muted));
+  sound.textContent = video.muted ? "Sound on" : "Sound off";
+};
 
 // -- what is said about it ------------------------------------------------------------------------
 
