@@ -119,6 +119,7 @@ def redacted(client: httpx.Client, data: bytes, name: str = "a.jpg", **asked: An
 
 
 def family(pid: int) -> Sequence[int]:
-    """Return the numbers of a process's children and theirs."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return [one for child in children for one in (int(child), *family(int(child)))]
+    """Return the numbers of a process's children and theirs; each thread has its own."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
+    return [one for child in children for one in (child, *family(child))]
