@@ -19,10 +19,11 @@ from stream_guard.detect.presets import PRESETS, Detectors
 from stream_guard.detect.registry import members, models_of
 from stream_guard.errors import InputError
 from stream_guard.flow.anonymize import anonymize
+from stream_guard.flow.line import Line
 from stream_guard.flow.lookahead import mark_last
 from stream_guard.flow.progress import Listener, Meter
 from stream_guard.flow.report import Report
-from stream_guard.flow.run import run
+from stream_guard.flow.run import CAPACITY, run
 from stream_guard.model.finding import Finding, Verification
 from stream_guard.model.media import Media
 from stream_guard.model.ports import Observer, Tracker
@@ -213,8 +214,12 @@ class Guard:
         contact_sheet: str | Path | None = None,
         signer: Signer | None = None,
         verify: bool = False,
+        called: tuple[str, str] | None = None,
     ) -> Report:
-        """Do what `stream_guard.redact` does, with the models that are loaded already."""
+        """Do what `stream_guard.redact` does, with the models that are loaded already.
+
+        `called` are the names of input and output in the report, where people know them by others.
+        """
         given, target, start_s = Path(source), Path(output), time.monotonic()
         with ExitStack() as undo:
             opened = parts.opened(given, self.settings, undo)
@@ -253,6 +258,7 @@ class Guard:
                 models=() if plan else facts.model_facts(models_of(self.settings.detect.detectors)),
                 verification=proof,
             )
+            told = _named(told, *called) if called else told
             trail.publish_report(told)
             return told
 
@@ -284,7 +290,7 @@ class Guard:
         """Redact one frame of a video, or a picture, and write it as a JPEG over what is there.
 
         `time_s` counts from the start of the video. What comes shortly before and after it is judged too, so
-        that a face is covered which is found in a neighbouring frame only.
+        that a face is covered which is found in a neighbouring frame only; the whole run may cover more.
 
         Raises:
             StreamGuardError: as `redact`; an InputError too where the video holds nothing at that time.
@@ -293,8 +299,10 @@ class Guard:
             opened = parts.opened(Path(source), self.settings, undo)
             frames, wanted_s = preview.window(opened, time_s)
             redactor = parts.redactor(self.settings, self._style, parts.zones_in_force(self.settings))
-            redacted = anonymize(mark_last(frames), *self._judges(opened.media), redactor)
-            preview.write(redacted, wanted_s, opened.media, Path(output))
+            with Line() as line:
+                decoded = line.stage(frames, name="decode", capacity=CAPACITY)
+                redacted = anonymize(mark_last(decoded), *self._judges(opened.media), redactor)
+                preview.write(redacted, wanted_s, opened.media, Path(output))
 
     def anonymize_image(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Do what `stream_guard.anonymize_image` does, with the models that are loaded already."""
@@ -329,6 +337,17 @@ def _tampering(
 def _with(settings: Settings | None, overrides: dict[str, Any]) -> Settings:
     """Return the settings with some of them replaced by name, checked."""
     return merge(from_values(settings or Settings()) | from_options(overrides)).settings
+
+
+def _named(told: Report, source: str, output: str) -> Report:
+    """Return a report in which the files have other names."""
+    proof = told.verification and replace(told.verification, source=source, output=output)
+    return replace(
+        told,
+        input=replace(told.input, path=source),
+        output=replace(told.output, path=output),
+        verification=proof,
+    )
 
 
 def _into(covers: list[Cover]) -> Any:

@@ -19,6 +19,7 @@ from PIL import Image
 from stream_guard.errors import ExitCode, SettingsError
 from stream_guard.jobs.job import Deleted, Job, JobFailed, JobState, NoSuchJob, NotDone
 from stream_guard.jobs.queue import JobQueue
+from stream_guard.record.check import check_report
 from tests.media import frames
 from tests.queues import PORTRAIT, WALK, hand_in, over, queue, until, workers_of
 
@@ -46,6 +47,7 @@ def test_a_picture_and_a_video_are_redacted(jobs: JobQueue, folder: Path) -> Non
     picture = hand_in(jobs, PORTRAIT, name="C:\\secret\\..\\me.JPG", verify=True)
     video = hand_in(jobs, WALK, settings={"redact": {"style": "solid"}})
     assert (picture.name, picture.kind, video.kind) == ("me.JPG", "picture", "video")
+    assert (picture.duration_s, video.duration_s) == (None, 5.0)
     seen = []
     with jobs.watch() as watch:
         while not jobs.job(video.id).state.is_over:
@@ -70,6 +72,11 @@ def test_a_picture_and_a_video_are_redacted(jobs: JobQueue, folder: Path) -> Non
 
     report = jobs.report(video.id).read_text()
     assert json.loads(report)["settings"]["redact"]["style"] == "solid"
+    assert json.loads(report)["input"]["path"] == "walk.mp4"
+    proof = json.loads(jobs.report(picture.id).read_text())
+    assert proof["verification"]["source"] == proof["input"]["path"] == "me.JPG"
+    assert proof["verification"]["output"] == proof["output"]["path"] == "me.redacted.jpg"
+    assert check_report(jobs.report(video.id), {"output": jobs.result(video.id)}, None) == []
     assert str(folder) not in report
     assert str(folder.parent) not in report
 
@@ -89,6 +96,17 @@ def test_what_is_no_media_is_refused_and_deleted(jobs: JobQueue, folder: Path, t
     assert str(folder) not in str(caught.value)
     assert all(job.name != "letter.mp4" for job in jobs.jobs())
     assert {path.name for path in folder.iterdir() if path.is_dir()} == {job.id for job in jobs.jobs()}
+
+
+def test_a_pixel_bomb_fails_with_its_word(jobs: JobQueue, tmp_path: Path) -> None:
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    failed = over(jobs, hand_in(jobs, tmp_path / "bomb.png").id)
+    assert (failed.state, failed.code, failed.exit_code) == (
+        JobState.FAILED,
+        "too_many_pixels",
+        ExitCode.INPUT,
+    )
+    assert (failed.message or "").startswith("bomb.png ")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ REFUSED = SourceLostError("refused", needs_a_person=True, rarely=True)
 UNKNOWN = SourceLostError("no such stream", needs_a_person=True)
 
 
-def test_a_camera_that_is_away_is_tried_at_most_three_seconds_apart() -> None:
+def test_a_camera_that_is_away_is_tried_at_most_two_seconds_apart() -> None:
     retries = Retries()
-    assert [retries.pause_s(GONE, showed=False) for _ in range(5)] == [1, 2, 3, 3, 3]
+    assert [retries.pause_s(GONE, showed=False) for _ in range(5)] == [1, 1.5, 2, 2, 2]
     assert retries.pause_s(GONE, showed=True) == 0.5
     assert retries.pause_s(UNKNOWN, showed=False) == 1
 
@@ -25,9 +25,9 @@ def test_a_wrong_password_is_tried_rarely() -> None:
 def test_a_password_that_was_right_is_tried_three_times_soon() -> None:
     retries = Retries()
     assert retries.pause_s(GONE, showed=True) == 0.5
-    assert [retries.pause_s(REFUSED, showed=False) for _ in range(4)] == [1, 2, 3, 30]
-    assert [retries.pause_s(GONE, showed=False) for _ in range(2)] == [3, 3]
-    assert retries.pause_s(REFUSED, showed=False) == 3
+    assert [retries.pause_s(REFUSED, showed=False) for _ in range(4)] == [1, 1.5, 2, 30]
+    assert [retries.pause_s(GONE, showed=False) for _ in range(2)] == [2, 2]
+    assert retries.pause_s(REFUSED, showed=False) == 2
 
 
 def test_what_only_has_to_be_read_anew_is_so_at_once_but_not_in_a_busy_loop() -> None:

@@ -5,31 +5,26 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice, pairwise
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import av
 import pytest
 
 from stream_guard.errors import SourceLostError
 from stream_guard.live import station
-from stream_guard.live.cards import Cards
 from stream_guard.live.session import Judges, Session
-from stream_guard.live.station import Station
 from stream_guard.model.address import SafeUrl
 from stream_guard.model.frame import Item
-from stream_guard.model.live import Aired, State
-from stream_guard.model.ports import LiveSource
-from stream_guard.model.redacted import RedactedFrame
+from stream_guard.model.live import State
 from stream_guard.model.verdict import Detection
 from stream_guard.sources.camera import Framer
 from stream_guard.sources.handed import HandedSource
 from stream_guard.sources.rtsp import RtspSource
-from tests.cameras import Fault, Faulty, RtspCamera, TestBench, painter, planted_file, require_rtsp_server
+from tests.cameras import Fault, Faulty, RtspCamera, TestBench, planted_file, require_rtsp_server
 from tests.stations import planted, shows_code, until
+from tests.watching import on_air
 
 CANARY = "Canary-9031"
 
@@ -51,53 +46,6 @@ class Planted:
             raw = av.VideoFrame.from_ndarray(planted(*size, self._count), "rgb24")
             self._count += 1
             yield framer.frame(raw.reformat(format="yuv420p"))
-
-
-class Watcher:
-    """Looks at every frame that a station publishes."""
-
-    def __init__(self, station: Station) -> None:
-        self.station = station
-        self.frames: list[tuple[float, bool]] = []
-        """When each was shown, and whether it was a card."""
-        self.readable = 0
-        self._tap = station.hub.tap(capacity=1000)
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        for aired in self._tap:
-            assert isinstance(aired.item, RedactedFrame)
-            self.readable += shows_code(_rgb(aired))
-            self.frames.append((aired.shown_s, aired.taken_s is None))
-
-    def end(self) -> None:
-        self._tap.close()
-        self._thread.join()
-
-    def is_live(self) -> bool:
-        return self.station.status().state is State.LIVE and bool(self.frames) and not self.frames[-1][1]
-
-    def has_card_since(self, moment_s: float) -> bool:
-        return any(card and shown_s > moment_s for shown_s, card in self.frames[-60:])
-
-
-def _rgb(aired: Aired) -> Any:
-    assert isinstance(aired.item, RedactedFrame)
-    with aired.exclusive:
-        return aired.item.picture.handle.frame.to_ndarray(format="rgb24")
-
-
-@contextmanager
-def on_air(source: LiveSource, bench: TestBench | None = None) -> Iterator[Watcher]:
-    one = Station("cam", source, bench or TestBench(), Cards(painter()), 6)
-    watcher = Watcher(one)
-    with one:
-        yield watcher
-    watcher.end()
-    assert watcher.readable == 0
-    shown = [shown_s for shown_s, _ in watcher.frames]
-    assert all(a < b for a, b in pairwise(shown)), "the output clock must rise"
 
 
 def test_the_watcher_would_see_the_code() -> None:

@@ -74,6 +74,8 @@ class Job:
     state: JobState
     kind: Literal["picture", "video"] | None
     """By content."""
+    duration_s: float | None
+    """Of a video, by what it says itself."""
     bytes_in: int
     created_at: float
     started_at: float | None

@@ -97,7 +97,7 @@ class Ledger:
         return job
 
     def _spread(self, news: Job | Deleted) -> None:
-        for watch in self._watches:
+        for watch in tuple(self._watches):
             watch.tell(news)
         self.changed.notify_all()
 

@@ -6,9 +6,12 @@ import ctypes
 import os
 import resource
 import signal
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
+_EXPENDABLE: Final = "500"
 _UNLIMITED: Final = resource.RLIM_INFINITY
 
 
@@ -19,6 +22,8 @@ def confine(memory_mb: int, nice: int) -> None:
     of 4K, 2.6 for a picture of 177 megapixels. RLIMIT_AS would count code and what is only reserved, too.
     """
     os.umask(0o077)
+    with suppress(OSError):  # where memory runs out for all, the kernel shall take this one first
+        Path("/proc/self/oom_score_adj").write_text(_EXPENDABLE, encoding="ascii")
     os.nice(nice)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (memory_mb << 20, memory_mb << 20))

@@ -139,15 +139,14 @@ class JobQueue:
     def _take_in(self, job_id: str, size: int, start: bool, settings: Chosen, verify: bool) -> Job:
         found = self._inspect(self._ledger.get(job_id), settings)
         with self._ledger.changed:
-            job = replace(
-                self._ledger.get(job_id), kind=found, bytes_in=size, settings=settings, verify=verify
-            )
+            job = replace(self._ledger.get(job_id), **found, bytes_in=size, settings=settings, verify=verify)
             self._room.hold(job_id, size)
             return self._ledger.enqueue(job) if start else self._ledger.put(_waiting(job))
 
     def _inspect(self, job: Job, settings: Chosen) -> Any:
         errand = self._errand("inspect", settings, job) | {"most_hours": self._limits.video_hours}
-        return self._desk.ask(errand).get("kind")
+        told = self._desk.ask(errand)
+        return {"kind": told.get("kind"), "duration_s": told.get("duration_s")}
 
     def start(self, job_id: str, settings: Chosen | None = None, verify: bool | None = None) -> Job:
         """Queue a job that is waiting or over; what is not given stays as it was.
@@ -341,7 +340,7 @@ def _workers(settings: Settings) -> int:
 
 def _new(name: str, size: int) -> Job:
     return Job(
-        id=names.new_id(), name=name, state=JobState.UPLOADING, kind=None, bytes_in=size,
+        id=names.new_id(), name=name, state=JobState.UPLOADING, kind=None, duration_s=None, bytes_in=size,
         created_at=time.time(), started_at=None, finished_at=None, expires_at=0.0, settings={}, verify=False,
         progress=None, code=None, message=None, exit_code=None, outcome=None,
     )  # fmt: skip

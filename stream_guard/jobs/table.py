@@ -18,6 +18,7 @@ from stream_guard.jobs.job import Job, JobState, NoRoom, Outcome
 _VERSION: Final = 1
 _TYPES: Final = {
     "id": "TEXT PRIMARY KEY", "name": "TEXT NOT NULL", "state": "TEXT NOT NULL", "kind": "TEXT",
+    "duration_s": "REAL",
     "bytes_in": "INTEGER NOT NULL", "created_at": "REAL NOT NULL", "started_at": "REAL",
     "finished_at": "REAL",
     "settings": "TEXT NOT NULL", "verify": "INTEGER NOT NULL", "code": "TEXT", "message": "TEXT",

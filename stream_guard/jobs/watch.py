@@ -39,4 +39,7 @@ class Watch:
             self._news[news.id] = news
             self._changed.notify_all()
         if self._wake is not None:
-            self._wake()
+            try:
+                self._wake()
+            except RuntimeError:  # its event loop has ended: nobody is left to be woken
+                self._wake = None

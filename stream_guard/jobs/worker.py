@@ -112,6 +112,7 @@ def _redact(guard: Guard, command: Command, say: Say) -> Mapping[str, Any]:
         progress=lambda reading: say({"say": "progress", **_reading(reading)}),
         report=REPORT,
         verify=command["verify"],
+        called=(command["name"], names.redacted(command["name"], result.suffix)),
     )
     return {"exit_code": told.exit_code, "outcome": _outcome(told, result, command["name"])}
 
@@ -122,7 +123,8 @@ def _inspect(guard: Guard, command: Command, _say: Say) -> Mapping[str, Any]:
     if command["original"] is None:
         return {}
     os.chdir(command["folder"])
-    return {"kind": _kind(Path(command["original"]), command["most_hours"])}
+    kind, duration_s = _kind(Path(command["original"]), command["most_hours"])
+    return {"kind": kind, "duration_s": duration_s}
 
 
 def _preview(guard: Guard, command: Command, _say: Say) -> Mapping[str, Any]:
@@ -144,8 +146,8 @@ def _example(guard: Guard, command: Command, _say: Say) -> Mapping[str, Any]:
 _DO: Final = {"redact": _redact, "inspect": _inspect, "preview": _preview, "example": _example}
 
 
-def _kind(path: Path, most_hours: float) -> str:
-    """Return "picture" or "video".
+def _kind(path: Path, most_hours: float) -> tuple[str, float | None]:
+    """Return "picture" or "video", and how many seconds the latter lasts if it says so.
 
     Raises:
         InputError: it is neither, or lasts too long.
@@ -154,15 +156,16 @@ def _kind(path: Path, most_hours: float) -> str:
     from stream_guard.sources.pyav import open_container
 
     if sniff(path) == "still":
-        return "picture"
+        return "picture", None
     with open_container(path) as container:
-        hours = (container.duration or 0) / 3600e6  # microseconds
+        duration_s = (container.duration or 0) / 1e6
+    hours = duration_s / 3600
     if hours > most_hours:
         raise InputError(
             f"{path} lasts {hours:.1f} hours, but at most {most_hours:g} are taken; cut it into parts.",
             "too_long",
         )
-    return "video"
+    return "video", duration_s or None
 
 
 def _suffix(source: Path, codec: str) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from stream_guard.errors import SourceLostError
 
-_SOON_S: Final = (0.5, 1.0, 2.0, 3.0)
+_SOON_S: Final = (0.5, 1.0, 1.5, 2.0)
 """No longer: a camera that returns is to be seen within 5 s."""
 _RARELY_S: Final = (5.0, 10.0, 20.0, 30.0)
 """Cameras lock out who tries wrong passwords too often."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
@@ -30,6 +31,7 @@ from stream_guard.sources.pyav import (
 _DISTRUST = 16  # frames after an error that count as damaged: longer than any decoder's delay
 _MAX_READ_ERRORS = 50  # in a row, before the rest of the file is given up
 _DEFAULT_RATE = Fraction(25)
+_SEEK_BACK_S = (0.0, 12.0)  # most encoders set a key frame in 250 frames or less
 
 
 class FileSource:
@@ -49,21 +51,27 @@ class FileSource:
         self.warnings: list[str] = []
         self._name = str(path)
         self._shrinker = Shrinker(self._name)
-        self._container = open_container(path)
+        self._path, self._keep_audio = path, keep_audio
+        self._open()
+
+    def _open(self) -> None:
+        self._container = open_container(self._path)
+        self._is_moved = False
         try:
             with translated(self._name):
-                self._prepare(path, keep_audio)
+                self._prepare()
         except BaseException:
             self._container.close()
             raise
 
-    def _prepare(self, path: Path, keep_audio: bool) -> None:
+    def _prepare(self) -> None:
         container = self._container
         self._video = chosen_video(container, self._name)
         # PyAV loses frames of damaged files at the end when frames are decoded in parallel: 33 of 35 measured
         self._video.thread_type = "SLICE"
         self._video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-        tracks = [s for s in container.streams.audio if s.codec_context is not None] if keep_audio else []
+        sounds = container.streams.audio if self._keep_audio else ()
+        tracks = [s for s in sounds if s.codec_context is not None]
         self._kept: list[Any] = [self._video, *tracks]
         self._rate = _sane_rate(self._video)
         self._time_base = self._video.time_base or 1 / self._rate
@@ -71,7 +79,7 @@ class FileSource:
         self._head: list[av.Packet[Any] | tuple[av.VideoFrame, bool]] = []
         first = self._first_frame()
         self._aspect = self._video.sample_aspect_ratio or None
-        self.media = self._describe(path, first)
+        self.media = self._describe(self._path, first)
 
     def _first_frame(self) -> av.VideoFrame:
         for item in self._reader:
@@ -107,15 +115,35 @@ class FileSource:
         return min(times)
 
     def seek(self, time_s: float) -> None:
-        """Begin at the key frame at or before a media time; at the start where the file can't be sought in.
+        """Begin with a frame at or before a media time, near it if possible; to be called before `items`.
 
-        To be called before `items`, whose stamps count from there.
+        Raises:
+            InputError: the file cannot be read any more.
         """
+        has_times = bool(self._container.duration)  # a bare stream has none: they would count from anew
+        for earlier_s in _SEEK_BACK_S if has_times and time_s > self._head_s else ():
+            if self._lands_by(time_s, earlier_s):
+                return
+        if self._is_moved:
+            self._container.close()
+            self._open()
+
+    def _lands_by(self, time_s: float, earlier_s: float) -> bool:
+        """Seek to some time before a time, and tell whether frames start by then: MPEG-TS may overshoot."""
+        self._is_moved = True
         try:
-            self._container.seek(int(time_s / self._time_base), stream=self._video)
-        except av.FFmpegError:
-            return
-        self._reader, self._head = self._read(), []
+            self._container.seek(int((time_s - earlier_s) / self._time_base), stream=self._video)
+            self._reader, self._head = self._read(), []
+            self._first_frame()
+        except (av.FFmpegError, InputError):
+            return False
+        return self._head_s <= time_s
+
+    @property
+    def _head_s(self) -> float:
+        """Time of the first frame that will be yielded."""
+        frames = (item[0] for item in self._head if isinstance(item, tuple))
+        return min((float((frame.pts or 0) * self._time_base) for frame in frames), default=math.inf)
 
     def items(self) -> Iterator[Item]:
         """Yield every frame and every kept sound packet, in file order; closing the iterator closes the file.

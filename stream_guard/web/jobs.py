@@ -11,7 +11,7 @@ from stream_guard.jobs.job import Job
 from stream_guard.web import ids  # noqa: F401 - the shape {job_id:job}
 from stream_guard.web.bodies import text_of
 from stream_guard.web.documents import JobDocument, JobList, JobStart, Quota
-from stream_guard.web.reception import ReceptionHere
+from stream_guard.web.reception import Reception, ReceptionHere
 from stream_guard.web.refusal import Refusal, answers, refused
 
 _GB: Final = 1_000_000_000
@@ -40,9 +40,13 @@ router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 @router.get("")
 async def list_jobs(reception: ReceptionHere) -> JobList:
     """List all jobs, the newest first."""
-    jobs, health = await reception.ask(reception.queue.jobs), await reception.ask(reception.queue.health)
+    return await reception.ask(_listed, reception)
+
+
+def _listed(reception: Reception) -> JobList:
+    health = reception.queue.health()
     return JobList(
-        jobs=[_document(job) for job in jobs],
+        jobs=[_document(job) for job in reception.queue.jobs()],
         keep_hours=reception.limits.keep_hours,
         quota=Quota(used=health.bytes_used, total=health.quota_bytes),
         upload_bytes=round(reception.limits.upload_gb * _GB),

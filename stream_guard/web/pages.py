@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, FastAPI, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from stream_guard.web.refusal import Refusal
@@ -50,4 +51,10 @@ async def docs() -> Response:
 
 
 def _page(name: str) -> Response:
-    return FileResponse(STATIC / f"{name}.html")
+    return HTMLResponse(_text(name))
+
+
+@cache
+def _text(name: str) -> bytes:
+    """Return a page from memory: who waits for the disk waits for all that is written to it."""
+    return (STATIC / f"{name}.html").read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Final, TypeVar
@@ -28,6 +29,7 @@ class Reception:
         self.queue, self.limits, self._settings = queue, settings.jobs, settings
         self.schema = schema_of(settings)
         # apart, so that neither a slow disk nor previews keep the page's own small questions waiting
+        self._reading = asyncio.Lock()
         self._writing, self._waiting = CapacityLimiter(_WRITERS), CapacityLimiter(_ERRANDS)
 
     async def ask(self, question: Callable[..., _Result], *given: Any, **named: Any) -> _Result:
@@ -36,6 +38,14 @@ class Reception:
 
     async def write(self, action: Callable[[bytes], None], data: bytes) -> None:
         await to_thread.run_sync(action, data, limiter=self._writing)
+
+    async def turn(self) -> None:
+        """Wait until one more upload may read on: one in each round of the event loop, however many come.
+
+        Thirty at full speed would otherwise each bring 256 KiB a round, and a page takes several rounds.
+        """
+        async with self._reading:
+            await asyncio.sleep(0)
 
     async def errand(self, errand: Callable[..., _Result], *given: Any, **named: Any) -> _Result:
         """Return what a worker has to do first, in a second or two."""

@@ -16,7 +16,7 @@ from stream_guard.web.documents import JobDocument
 from stream_guard.web.reception import ChosenHere, Reception, ReceptionHere
 from stream_guard.web.refusal import Refusal, answers, refused
 
-_PIECE: Final = 1 << 20
+_PIECE: Final = 1 << 18
 """Bytes that are written at once: a trip to another thread costs more than to write one packet."""
 _STALLED_S: Final = 60.0
 _FORMS: Final = {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
@@ -69,6 +69,7 @@ async def _receive(request: Request, reception: Reception, write: Callable[[byte
                 if len(piece) >= _PIECE:
                     await reception.write(write, bytes(piece))
                     piece.clear()
+                await reception.turn()
                 patience.reschedule(now_s() + _STALLED_S)
     except TimeoutError as exc:
         raise Refusal(408, "stalled", f"Nothing more of the file came for {_STALLED_S:.0f} s.") from exc
