@@ -146,6 +146,7 @@ def main() -> int:
     for name, one in (("with the token", friend), ("without it", stranger)):
         statuses = Counter(status for (_, status) in one.statuses.elements())
         print(f"{name}: {one.cases} requests, {one.server_errors} server errors")
+        print(dict(sorted(statuses.items())))
         print("\n".join(one.failures))
     print(f"Motion JPEG: {dict(stills)}")
     return bool(friend.failures or stranger.failures)
