@@ -93,6 +93,7 @@ def test_a_token_that_is_set_is_not_printed(tmp_path: Path) -> None:
         (["--host", "0.0.0.0"], 2, "a proxy ends TLS"),  # noqa: S104 - it is refused
         (["--style", "frozt"], 2, "did you mean"),
         (["--jobs-folder", "/proc/none"], 4, "/proc/none"),
+        (["--overwrite"], 2, "no such option --overwrite"),
         (["extra"], 2, "unexpected extra argument"),
     ],
 )

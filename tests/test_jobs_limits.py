@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -11,17 +12,26 @@ import pytest
 from stream_guard.errors import ExitCode, OutputError
 from stream_guard.jobs.job import Deleted, JobFailed, JobState, NoRoom, QueueFull, TooLarge
 from stream_guard.jobs.ledger import Ledger
-from tests.queues import PORTRAIT, WALK, eventually, hand_in, over, queue
+from tests.queues import PORTRAIT, WALK, eventually, hand_in, over, queue, workers_of
 
 
 def test_a_job_that_needs_more_memory_fails_and_the_next_one_runs(tmp_path: Path) -> None:
-    with queue(tmp_path, job_memory_mb=540) as jobs:
+    with queue(tmp_path) as jobs:
+        over(jobs, hand_in(jobs, PORTRAIT).id)
+        idle_mb = max(map(_data_mb, workers_of(os.getpid())))  # more threads on more cores
+    with queue(tmp_path, job_memory_mb=idle_mb + 90) as jobs:
         video, picture = hand_in(jobs, WALK), hand_in(jobs, PORTRAIT)
         failed = over(jobs, video.id)
         assert (failed.state, failed.code) == (JobState.FAILED, "out_of_memory")
         assert "raise job_memory_mb" in (failed.message or "")
         assert over(jobs, picture.id).state is JobState.DONE
         assert [path.name for path in (tmp_path / video.id).iterdir()] == ["original.mp4"]
+
+
+def _data_mb(pid: int) -> int:
+    """Return what RLIMIT_DATA counts of a process."""
+    told = Path(f"/proc/{pid}/status").read_text()
+    return int(told.partition("VmData:")[2].split()[0]) >> 10
 
 
 def test_a_job_that_takes_too_long_is_ended(tmp_path: Path) -> None:
@@ -164,6 +174,55 @@ def test_a_fault_in_the_queue_itself_shows_and_the_job_stays_queued(
         assert "ZeroDivisionError: a fault of ours" in (jobs.health().trouble or "")
         eventually(lambda: jobs.job(job.id).state is JobState.QUEUED)
         assert [path.name for path in (tmp_path / job.id).iterdir()] == ["original.mp4"]
+
+
+_POSSESSED = """#!{python}
+import json, os, sys
+print('{{"say": "ready"}}', flush=True)
+next(sys.stdin)
+for line in sys.stdin:
+    if json.loads(line)["do"] == "inspect":
+        print('{{"say": "done", "kind": "picture"}}', flush=True)
+        continue
+    os.makedirs(json.loads(line)["folder"] + "/left/behind")
+    {deed}
+"""
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "print('words', flush=True)",
+        "print('[1]', flush=True)",
+        """print('{"say": "done"}', flush=True)""",
+        """print('{"say": "progress"}', flush=True)""",
+        """print('{"say": "failed", "exit_code": "x"}', flush=True)""",
+        """print('{"say": "done", "exit_code": 77, "outcome": {}}', flush=True)""",
+        "sys.stdout.write('x' * (2 << 20)); sys.stdout.flush()",
+        "os.close(1); os.close(2); sys.stdin.read()",
+        "os.close(2); os.abort()",
+    ],
+)
+def test_a_worker_that_was_taken_over_fails_its_job_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str
+) -> None:
+    program = tmp_path / "python"
+    program.write_text(_POSSESSED.format(python=sys.executable, deed=deed))
+    program.chmod(0o700)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", str(program))
+        with queue(tmp_path / "jobs") as jobs:
+            first, second = hand_in(jobs, PORTRAIT), hand_in(jobs, PORTRAIT)
+            for job in (first, second):
+                failed = over(jobs, job.id)
+                assert failed.state is JobState.FAILED
+                assert failed.exit_code == ExitCode.INTERNAL
+                eventually(lambda job=job: _left(tmp_path / "jobs" / job.id) == ["original.jpg"])  # type: ignore[misc]
+            assert jobs.health().trouble is None
+
+
+def _left(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_one_folder_serves_one_server(tmp_path: Path) -> None:

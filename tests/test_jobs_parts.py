@@ -155,6 +155,22 @@ def test_a_folder_that_cannot_be_ours_is_refused(tmp_path: Path) -> None:
         Folder(tmp_path / "jobs")
 
 
+def test_what_a_worker_left_is_cleared_away_whatever_it_is(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "jobs")
+    os.close(folder.create("a", "clip.mp4"))
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_text("x")
+    (folder.of("a") / "deep" / "er").mkdir(parents=True)
+    (folder.of("a") / "link").symlink_to(outside)
+    (folder.of("a") / "dangling").symlink_to(tmp_path / "nowhere")
+    assert folder.bytes_of("a") > 0
+    folder.clear("a", "clip.mp4")
+    assert [path.name for path in folder.of("a").iterdir()] == ["original.mp4"]
+    assert (outside / "kept").exists()
+    folder.close()
+
+
 def test_a_wide_open_folder_is_closed(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     Folder(tmp_path).close()

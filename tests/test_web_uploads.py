@@ -99,6 +99,8 @@ def test_what_a_form_can_send_is_refused(client: Client, media_type: str) -> Non
     [
         (b"{}", "text/plain", 415), (b"{}", "", 415), (b"{", "application/json", 422),
         (b'{"verify": 7}', "application/json", 422), (b'{"other": 1}', "application/json", 422),
+            (b'{"settings": {"redact": 1}}', "application/json", 422),
+            (b'{"settings": {"redact": {"margin_side": true}}}', "application/json", 422),
         (b" " * 70_000, "application/json", 413), (b"[]", "application/json; charset=utf-8", 422),
     ],
 )  # fmt: skip

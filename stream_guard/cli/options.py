@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -13,10 +13,10 @@ from stream_guard import settings as st
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def setting_options(*sections: str) -> Callable[[_Function], _Function]:
-    """Add --config and one option for each setting of the sections to a command."""
-    known = st.catalogue().values()
-    wanted = [s for s in known if s.path.partition(".")[0] in sections and not s.is_secret]
+def setting_options(*sections: str, without: Sequence[str] = ()) -> Callable[[_Function], _Function]:
+    """Add --config and one option for each setting of the sections, but for some paths, to a command."""
+    known = [s for s in st.catalogue().values() if not s.is_secret and s.path not in without]
+    wanted = [s for s in known if s.path.partition(".")[0] in sections]
 
     def add(function: _Function) -> _Function:
         for setting in reversed(wanted):

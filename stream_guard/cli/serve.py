@@ -13,12 +13,13 @@ import click
 
 from stream_guard.cli.options import effective, setting_options
 from stream_guard.errors import ExitCode, Stopped
+from stream_guard.jobs.choice import SECTIONS, WITHHELD
 from stream_guard.settings.jobs import folder_for
 
 
 @click.command(short_help="Open a page to redact files and see cameras redacted.")
 @click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
-@setting_options("jobs", "web", "detect", "track", "zones", "redact", "output", "limits", "outputs", "live")
+@setting_options("jobs", "web", *SECTIONS, "limits", "outputs", "live", without=WITHHELD)
 def serve(opened: bool, config: Path | None, **given: Any) -> ExitCode:
     """Serve a page on this machine: drag pictures and videos in, see cameras redacted; nothing leaves it.
 

@@ -67,7 +67,11 @@ class Folder:
         """Remove all that a job has, but not its original."""
         with translated():
             for path in self.of(job_id).iterdir():
-                if path.name != names.original(name):
+                if path.name == names.original(name):
+                    continue
+                if path.is_dir() and not path.is_symlink():  # no worker of ours makes one
+                    shutil.rmtree(path)
+                else:
                     path.unlink()
 
     def remove(self, job_id: str) -> None:
@@ -88,7 +92,7 @@ class Folder:
 
     def bytes_of(self, job_id: str) -> int:
         with translated():
-            return sum(path.stat().st_size for path in self.of(job_id).iterdir())
+            return sum(path.lstat().st_size for path in self.of(job_id).iterdir())
 
     def preview(self, job_id: str, digest: str) -> Path:
         """Return where a preview of that digest goes, or is."""

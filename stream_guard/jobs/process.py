@@ -19,7 +19,7 @@ from stream_guard.settings import PREFIX
 
 _START_S: Final = 120.0
 """A worker loads its models within so long, even where all cores are busy."""
-_END_S: Final = 5.0
+_END_S: Final = 1.0
 """From the end of its answers to its own."""
 _MOST_LINE: Final = 1 << 20
 _CHUNK: Final = 1 << 16
@@ -109,7 +109,7 @@ class WorkerProcess:
                 case "progress":
                     listen(told)
                 case "failed":
-                    raise self._failed(str(told["message"]), str(told["code"]), told["exit_code"])
+                    raise self._failed(str(told.get("message")), str(told.get("code")), told.get("exit_code"))
                 case _:
                     return told
 
@@ -167,7 +167,9 @@ class WorkerProcess:
             ExitCode.INTERNAL,
         )
 
-    def _failed(self, message: str, code: str, exit_code: int) -> JobFailed:
+    def _failed(self, message: str, code: str, exit_code: Any) -> JobFailed:
+        if exit_code not in list(ExitCode):
+            exit_code = ExitCode.INTERNAL
         if code in _VAGUE and is_about_memory(self._log.decode(errors="replace")):
             code, message = NO_MEMORY
         return JobFailed(message, code, exit_code)

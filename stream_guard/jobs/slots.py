@@ -124,7 +124,7 @@ class Slots:
         }
 
     def _progress(self, job_id: str, told: Told) -> None:
-        self._ledger.show(job_id, progress=JobProgress(**{name: told[name] for name in _READING}))
+        self._ledger.show(job_id, progress=_progress(told))
 
 
 def _done(told: Told, name: str) -> dict[str, Any]:
@@ -139,7 +139,24 @@ def _done(told: Told, name: str) -> dict[str, Any]:
         outcome = replace(outcome, result_name=names.redacted(name, suffix), result_type=names.TYPES[suffix])
         return {"outcome": outcome, "exit_code": ExitCode(told["exit_code"])}
     except (KeyError, TypeError, ValueError) as exc:
-        raise JobFailed("The worker's answer makes no sense.", "crashed", ExitCode.INTERNAL) from exc
+        raise _nonsense() from exc
+
+
+def _progress(told: Told) -> JobProgress:
+    """Raises JobFailed: it cannot be understood."""
+    try:
+        return JobProgress(**{name: told[name] for name in _READING})
+    except KeyError as exc:
+        raise _nonsense() from exc
+
+
+def _nonsense() -> JobFailed:
+    return JobFailed(
+        "What the process that redacted it says makes no sense; the file may have taken it over. Nothing was "
+        "handed out.",
+        "crashed",
+        ExitCode.INTERNAL,
+    )
 
 
 class _Slot:

@@ -106,6 +106,8 @@ def require_kinds(chosen: Chosen, schema: Mapping[str, Any]) -> None:
         SettingsError: a value is of another kind; says which.
     """
     for section, values in chosen.items():
+        if not isinstance(values, Mapping):
+            raise SettingsError(f"{section} should hold settings by name, not {values!r}")
         known = schema["properties"].get(section, {}).get("properties", {})
         for field, value in values.items():
             kind = known.get(field, {}).get("type")
