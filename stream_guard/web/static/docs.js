@@ -80,7 +80,9 @@ function curl(path, method, operation) {
   if (type === "application/json") parts.push(`-H "Content-Type: ${type}" -d '{}'`);
   else if (type?.startsWith("application/octet")) parts.push("-T FILE");
   else if (type) parts.push(`-H "Content-Type: ${type}" --data-binary @FILE`);
-  parts.push(`'${location.origin}${path}'`);
+  const needed = (operation.parameters ?? []).filter((one) => one.in === "query" && one.required);
+  const query = needed.map((one) => `${one.name}=${one.name.toUpperCase()}`).join("&");
+  parts.push(`'${location.origin}${path}${query && `?${query}`}'`);
   return parts.join(" ");
 }
 
