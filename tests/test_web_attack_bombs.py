@@ -33,7 +33,7 @@ PATIENCE_S = 20.0
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("bombs") / "jobs"
-    with served(folder, STREAM_GUARD_JOBS_JOB_MINUTES="0.15") as running:
+    with served(folder, STREAM_GUARD_JOBS_JOB_MINUTES="0.08") as running:
         yield running
 
 
