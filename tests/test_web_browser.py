@@ -1,101 +1,26 @@
-"""The pages in a real Chromium: pictures are shown, nothing leaves the origin, cameras are redacted."""
+"""The live pages in a real Chromium: pictures are shown, nothing leaves the origin, cameras are redacted."""
 
 from __future__ import annotations
 
-import base64
-import io
-import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import av
-import numpy as np
-import pytest
-from PIL import Image
 
 from stream_guard.model.live import State
+from tests.browsers import (
+    PATIENCE_MS,
+    Watch,
+    browser,
+    fake_camera,
+    frames_shown,
+    grabbed,
+    needs_chromium,
+    until_true,
+)
 from tests.stations import Feeder, shows_code
 from tests.test_outputs_files import sound_of
-from tests.webs import WALK, FedStation, RedactingStation, serving
+from tests.webs import FedStation, RedactingStation, serving
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--autoplay-policy=no-user-gesture-required",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
-    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-    "--allow-loopback-in-peer-connection",
-)  # fmt: skip
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 pytestmark = needs_chromium
-PATIENCE_MS = 30_000
-
-
-@contextmanager
-def browser(*flags: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
-        try:
-            yield chromium
-        finally:
-            chromium.close()
-
-
-@pytest.fixture(scope="module")
-def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fake camera that shows the walk: its people's faces must be covered."""
-    path = tmp_path_factory.mktemp("camera") / "walk.y4m"
-    with av.open(str(WALK)) as source, av.open(str(path), "w", format="yuv4mpegpipe") as target:
-        stream: Any = target.add_stream("wrapped_avframe", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
-        for frame, _ in zip(source.decode(video=0), range(75), strict=False):
-            target.mux(stream.encode(frame.reformat(format="yuv420p")))
-        target.mux(stream.encode(None))
-    return path
-
-
-class Watch:
-    """A page, and every address that it asked for."""
-
-    def __init__(self, page: Any) -> None:
-        self.asked: list[str] = []
-        self.said: list[str] = []
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.on("console", lambda line: self.said.append(line.text) if line.type == "error" else None)
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-
-    def require_clean(self, origin: str) -> None:
-        assert [url for url in self.asked if not url.startswith((origin, "blob:" + origin))] == []
-        assert self.said == []
-
-
-def until_true(page: Any, expression: str) -> None:
-    """Wait until an expression holds; Playwright's own way needs `eval`, which the page forbids."""
-    end_s = time.monotonic() + PATIENCE_MS / 1000
-    while not page.evaluate(expression):
-        assert time.monotonic() < end_s, expression
-        page.wait_for_timeout(20)
-
-
-def frames_shown(page: Any, count: int) -> None:
-    until_true(page, f"Number(document.getElementById('video')?.dataset.frames ?? 0) >= {count}")
-
-
-def grabbed(page: Any, element: str = "video") -> Any:
-    """Return what an element shows now, as RGB."""
-    script = """(id) => {
-        const from = document.getElementById(id), canvas = document.createElement("canvas");
-        canvas.width = from.videoWidth || from.naturalWidth;
-        canvas.height = from.videoHeight || from.naturalHeight;
-        canvas.getContext("2d").drawImage(from, 0, 0);
-        return canvas.toDataURL("image/png");
-    }"""
-    png = base64.b64decode(page.evaluate(script, element).partition(",")[2])
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
 def test_the_page_shows_pictures_and_asks_nobody_else(tmp_path: Path) -> None:
@@ -105,6 +30,7 @@ def test_the_page_shows_pictures_and_asks_nobody_else(tmp_path: Path) -> None:
             watch = Watch(page := chromium.new_page())
             page.goto(server.address)
             page.get_by_role("link", name="Watch cam").click()
+            assert page.get_by_role("link", name="Files").count() == 0  # this server takes none
             start_s = time.monotonic()
             frames_shown(page, 1)
             assert time.monotonic() - start_s < 5  # a second on a machine at rest
@@ -196,11 +122,11 @@ def test_the_page_finds_back_when_its_session_ends() -> None:
         frames_shown(page, shown + 10)
 
 
-def test_a_camera_in_the_browser_is_redacted_and_watched(camera: Path) -> None:
+def test_a_camera_in_the_browser_is_redacted_and_watched(tmp_path: Path) -> None:
     with (
         RedactingStation() as station,
         serving(cam=station) as server,
-        browser(f"--use-file-for-fake-video-capture={camera}") as chromium,
+        browser(fake_camera(tmp_path)) as chromium,
     ):
         watch = Watch(publisher := chromium.new_page())
         publisher.goto(f"{server.address}publish/cam")

@@ -1,6 +1,6 @@
 // The API for people, made from /openapi.json: every operation, what it takes, and what it answers.
 
-import { read, showNotice } from "./status.js";
+import { read } from "./api.js";
 
 const METHODS = ["get", "post", "patch", "put", "delete", "options"];
 
@@ -142,5 +142,7 @@ try {
   show(await read("/openapi.json"));
   if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
 } catch (error) {
-  showNotice(document.getElementById("notice"), `The documentation cannot be read: ${error.message}`);
+  const notice = document.getElementById("notice");
+  notice.textContent = `The documentation cannot be read: ${error.message}`;
+  notice.hidden = false;
 }

@@ -1,58 +1,40 @@
 // What the API says of a station, in words.
 
-const STATES = {
-  starting: ["Starting", "warn"],
-  live: ["Live", "good"],
-  degraded: ["Covered", "warn"],
-  stalled: ["No picture", "bad"],
-  failed: ["Failed", "bad"],
-};
+import { put } from "./words.js";
+import { told } from "./reasons.js";
 
-const WHY = {
-  starting: "The first picture has not come yet.",
-  degraded: "All of the picture is covered: it cannot be checked for faces at present.",
-  stalled: "The camera sends nothing; it is being connected again.",
-  failed: "The camera cannot be reached until somebody changes its settings.",
-};
+const MOODS = { idle: "", starting: "warn", live: "good", degraded: "warn", stalled: "bad", failed: "bad" };
 
-export async function read(path) {
-  const answer = await fetch(path, { headers: { Accept: "application/json" } });
-  if (!answer.ok) throw new Error(`The server answers ${answer.status}.`);
-  return answer.json();
+// Nobody publishes to it: no fault.
+export const isIdle = (station) => station.whip && !station.published && station.state !== "live";
+
+export function showState(badge, station) {
+  const state = isIdle(station) ? "idle" : station.state;
+  put(badge, ...(state in MOODS ? [`station.${state}`] : ["as_sent", { text: state }]));
+  badge.dataset.mood = MOODS[state] ?? "warn";
 }
 
-export function showState(badge, state) {
-  const [text, mood] = STATES[state] ?? [state, "warn"];
-  if (badge.textContent !== text) badge.textContent = text;
-  badge.dataset.mood = mood;
-}
-
-// Changed only where it differs: a screen reader speaks each change.
-export function showNotice(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-  element.hidden = !text;
-}
-
+// Returns what to put, null where all is well.
 export function reasonOf(station) {
-  return station.state === "live" ? "" : station.reason || WHY[station.state] || "";
+  if (station.state === "live") return null;
+  return station.reason ? told(station.reason) : [`why.${station.state}`];
 }
 
 export function factsOf(station) {
-  const ms = (value) => (value === null ? "–" : `${Math.round(value)} ms`);
+  const ms = (value) => (value === null ? ["value.none"] : ["value.ms", { ms: Math.round(value) }]);
+  const { width, height } = station;
   return [
-    ["Frames per second", station.fps.toFixed(1)],
-    ["Faces covered", String(station.faces)],
-    ["Latency, median", ms(station.latency_ms.p50)],
-    ["Latency, 95th %", ms(station.latency_ms.p95)],
-    ["Size", station.width ? `${station.width} × ${station.height}` : "–"],
-    ["Dropped", String(station.frames.dropped)],
-    ["Reconnects", String(station.reconnects)],
-    ["Viewers", String(station.viewers)],
+    ["live.fps", ["as_sent", { text: { decimal: station.fps } }]],
+    ["live.faces", ["as_sent", { text: station.faces }]],
+    ["live.p50", ms(station.latency_ms.p50)],
+    ["live.p95", ms(station.latency_ms.p95)],
+    ["live.size", width ? ["value.size", { width: `${width}`, height: `${height}` }] : ["value.none"]],
+    ["live.dropped", ["as_sent", { text: station.frames.dropped }]],
+    ["live.reconnects", ["as_sent", { text: station.reconnects }]],
+    ["live.viewers", ["as_sent", { text: station.viewers }]],
   ];
 }
 
 export function stationInPath() {
   return decodeURIComponent(location.pathname.split("/")[2]);
 }
-
-export const pause = (ms) => new Promise((done) => setTimeout(done, ms));

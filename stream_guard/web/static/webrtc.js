@@ -1,14 +1,8 @@
 // The client's side of WHEP and WHIP (RFC 9725): one offer with all candidates, one answer.
 
-const GATHER_MS = 1000;
+import { failureFrom, reach } from "./api.js";
 
-export class Refused extends Error {
-  constructor(answer, detail) {
-    super(detail || `The server answers ${answer.status}.`);
-    this.status = answer.status;
-    this.retryMs = 1000 * Number(answer.headers.get("Retry-After") ?? 0);
-  }
-}
+const GATHER_MS = 1000;
 
 export function newConnection() {
   return new RTCPeerConnection({ iceServers: [] });
@@ -28,24 +22,16 @@ function gathered(connection) {
 export async function negotiate(connection, endpoint) {
   await connection.setLocalDescription();
   await gathered(connection);
-  const answer = await fetch(endpoint, {
+  const answer = await reach(endpoint, {
     method: "POST",
     headers: { "Content-Type": "application/sdp" },
     body: connection.localDescription.sdp,
   });
   const text = await answer.text();
-  if (answer.status !== 201) throw new Refused(answer, detailIn(text));
+  if (answer.status !== 201) throw failureFrom(answer.status, text, answer.headers.get("Retry-After"));
   const session = answer.headers.get("Location");
   await connection.setRemoteDescription({ type: "answer", sdp: text });
   return session;
-}
-
-function detailIn(text) {
-  try {
-    return JSON.parse(text).detail;
-  } catch {
-    return "";
-  }
 }
 
 // The DELETE outlives the page, and goes first: to close the connection ends the session too.
