@@ -1,4 +1,4 @@
-"""The API holds to its own description, whatever is asked: a small run of `scripts.fuzz_api`, in fewer phases."""
+"""The API holds to its own description: a small run of `scripts.fuzz_api`, in fewer phases."""
 
 from __future__ import annotations
 
