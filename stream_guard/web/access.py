@@ -135,10 +135,13 @@ class Gate:
     def _is_own_name(self, host: str) -> bool:
         """Numeric addresses are safe: to rebind an address to another machine takes a name."""
         try:
-            name = urlsplit(f"//{host}").hostname or ""
-            urlsplit(f"//{host}").port  # noqa: B018 - raises where it is no number
+            parts = urlsplit(f"//{host}")
+            parts.port  # noqa: B018 - raises where it is no number
         except ValueError:
             return False
+        if parts.netloc != host or "@" in host:  # more than a name and a port
+            return False
+        name = parts.hostname or ""
         if name in self._names:
             return True
         try:

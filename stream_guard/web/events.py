@@ -24,9 +24,14 @@ _HEARTBEAT: Final = b": nothing new\n\n"
 _RETRY: Final = b"retry: 2000\n\n"
 """Milliseconds until a browser asks again when the server has gone."""
 _TYPE: Final = "text/event-stream"
+_EVENT: Final = {
+    "description": "Each event; the data are JSON.",
+    "type": "object",
+    "properties": {"event": {"enum": ["job", "deleted"]}, "data": {"type": "string"}},
+}
 _EVENTS: Final = {
     "description": 'Events "job" (a JobDocument) and "deleted" (its id), the present state first.',
-    "content": {_TYPE: {"schema": {"type": "string"}}},
+    "content": {_TYPE: {"schema": _EVENT}},
 }
 _UNBUFFERED: Final = {"X-Accel-Buffering": "no"}
 Change = Job | Deleted
