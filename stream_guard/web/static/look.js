@@ -23,7 +23,8 @@ export async function lookAt(job) {
   options.element.addEventListener("input", changed);
   moment.element.addEventListener("input", changed);
   const start = button("look.start", () => options.valid() && dialog.close("start"), "main");
-  const left = make("div", { class: "seen" }, preview.element, preview.trouble, moment.element);
+  const glance = make("p", { class: "quiet", word: "look.glance", hidden: job.kind !== "video" });
+  const left = make("div", { class: "seen" }, preview.element, preview.trouble, moment.element, glance);
   dialog.lastChild.append(make("div", { class: "look" }, left, options.element));
   dialog.append(make("div", { class: "bar end" }, start));
   preview.show();

@@ -55,7 +55,8 @@ export default {
   "look.title": "Look at {name}",
   "look.moment": "Moment",
   "look.at": "at {time}",
-  "look.picture": "One moment of the file as it would come out",
+  "look.picture": "One moment of the file, covered",
+  "look.glance": "Only a glance: the whole run knows what comes before and after, and may cover more.",
   "look.busy": "Being covered …",
   "look.start": "Start with these settings",
 };

@@ -55,7 +55,8 @@ export default {
   "look.title": "查看 {name}",
   "look.moment": "时刻",
   "look.at": "{time}",
-  "look.picture": "文件的一个画面，与成品相同",
+  "look.picture": "文件中遮盖后的一个画面",
+  "look.glance": "这只是预览：正式处理会参考前后画面，遮盖的范围可能更大。",
   "look.busy": "正在遮盖……",
   "look.start": "用这些设置开始",
 };
