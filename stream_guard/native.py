@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stream_guard.errors import MissingLibraryError
@@ -48,6 +50,26 @@ def cap() -> None:
     cv2.setNumThreads(1)
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):  # glibc's; others have no such trouble
         mallopt(_M_MMAP_THRESHOLD, 1 << 17)  # where glibc starts from, but then raises it
+
+
+@contextmanager
+def ordinary_priority() -> Iterator[None]:
+    """Give every thread back the scheduling that this one had before the block.
+
+    SVT-AV1, opened by root, puts the whole process under SCHED_FIFO at priority 99, for good: nothing else
+    on the machine is run then, and whatever the process starts inherits it.
+    """
+    if not hasattr(os, "sched_getscheduler"):  # not Linux
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        for thread in (int(path.name) for path in Path("/proc/self/task").iterdir()):
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                if os.sched_getscheduler(thread) != policy:
+                    os.sched_setscheduler(thread, policy, priority)
 
 
 def onnx_session(model: bytes) -> InferenceSession:

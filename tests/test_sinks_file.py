@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -267,3 +268,12 @@ def test_passthrough_may_come_before_the_first_frame(tmp_path: Path) -> None:
     assert isinstance(next(FileSource(source).items()), Passthrough)
     run(origin, FileSink(tmp_path / "b.mkv", origin.media, BEST))
     assert times(tmp_path / "b.mkv") == pytest.approx(times(source), abs=0.001)
+
+
+def test_no_encoder_takes_the_machine_for_itself(tmp_path: Path) -> None:
+    """SVT-AV1 run by root makes the process a real-time one, and what it starts too."""
+    before = os.sched_getscheduler(0)
+    assert "av1" in available_encoders()
+    copied(make(tmp_path / "a.mp4", Clip()), tmp_path / "b.mp4", Encoding(codec="av1", preset="ultrafast"))
+    threads = (int(path.name) for path in Path("/proc/self/task").iterdir())
+    assert {os.sched_getscheduler(thread) for thread in threads} == {before}

@@ -14,6 +14,7 @@ from av.video.codeccontext import VideoCodecContext
 from stream_guard.errors import OutputError
 from stream_guard.model.geometry import Orientation
 from stream_guard.model.picture import Channel, Component, Picture
+from stream_guard.native import ordinary_priority
 from stream_guard.sinks.encoding import Encoding
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
@@ -137,7 +138,8 @@ def opens(plan: Plan) -> bool:
         return False
     apply(plan, cast(VideoCodecContext, context))
     try:
-        context.open()
+        with ordinary_priority():
+            context.open()
     except av.FFmpegError:
         return False
     return True
