@@ -57,8 +57,8 @@ def variants(base: Preset, lag_s: float) -> list[Variant]:
     def view(**changed: Any) -> Preset:
         return replace(base, view=replace(base.view, **changed))
 
-    def cadence(**changed: Any) -> Preset:
-        return replace(base, cadence=replace(base.cadence, **changed))
+    def looking(look_s: float) -> Preset:
+        return replace(base, cadence=replace(base.cadence, look_s=look_s))
 
     def turned(name: str, turns: tuple[int, ...]) -> Variant:
         return Variant("turned passes", name, replace(base, turns=turns), lag_s)
@@ -67,8 +67,13 @@ def variants(base: Preset, lag_s: float) -> list[Variant]:
     return [
         *curve("view side", lambda v: view(side=v, max_upscale=3.0), sides),
         *curve("enlarged at most", lambda v: view(max_upscale=v), (1, 1.5, 2, 3)),
-        *curve("look_s", lambda v: cadence(look_s=v), (0.5, 0.3, 0.2, 0.1, 0.06, 0.03, 0)),
-        *curve("further_look_s", lambda v: cadence(further_look_s=v), (2, 1, 0.5, 0.2, 0.08)),
+        *curve(
+            "look_s",
+            lambda v: replace(base, cadence=replace(base.cadence, look_s=v)),
+            (0.5, 0.3, 0.2, 0.1, 0.06, 0.03, 0),
+        ),
+        *curve("further_look_s", lambda v: replace(base, further_look_s=v), (2, 1, 0.5, 0.2, 0.08)),
+        *curve("opinion_look_s", lambda v: replace(base, opinion_look_s=v), (1e9, 2, 1, 0.5, 0.2)),
         *(turned(name, turns) for name, turns in _TURNS.items()),
         *(Variant("lag_s", f"{value:g}", base, value) for value in (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)),
     ]

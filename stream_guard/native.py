@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -72,14 +73,30 @@ def ordinary_priority() -> Iterator[None]:
                     os.sched_setscheduler(thread, policy, priority)
 
 
+@cache
+def _share_arena() -> None:
+    """Let all sessions take their memory from one arena: one that waits has none of its own.
+
+    With one each, CenterFace took 91 MB more beside YuNet; with one for both, 20 to 26 MB.
+    """
+    import onnxruntime as ort
+
+    kind = ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    memory = ort.OrtMemoryInfo("Cpu", kind, 0, ort.OrtMemType.DEFAULT)
+    unlimited, doubling, default = 0, 0, -1
+    ort.create_and_register_allocator(memory, ort.OrtArenaCfg(unlimited, doubling, default, default))
+
+
 def onnx_session(model: bytes) -> InferenceSession:
     """Return a session for the contents of a model file that runs on the thread that calls it."""
     import onnxruntime
 
+    _share_arena()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # 20 MB for one size of picture, and YuNet gets several
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -209,7 +209,7 @@ class TestBench:
 
     def judges(self) -> Judges:
         self._detector = self._detector or self._make()
-        observer = CadenceObserver([Pass(self._detector)], (), (), Cadence(0.06, 1.0, 320), ViewSize(320))
+        observer = CadenceObserver([Pass(self._detector)], (), (), Cadence(0.06, 320), ViewSize(320))
 
         def shed(shedding: Shedding) -> None:
             observer.shed(shedding.view_share, shedding.look_share)

@@ -16,6 +16,7 @@ from stream_guard.detect.canary import FACE
 from stream_guard.detect.observer import Cadence, CadenceObserver, ViewSize, distinct
 from stream_guard.detect.passes import Pass
 from stream_guard.detect.presets import FLOOR
+from stream_guard.detect.rota import Rota
 from stream_guard.detect.scene import SceneChanges
 from stream_guard.detect.yunet import YuNet
 from stream_guard.model.frame import Frame, Stamp, View
@@ -27,8 +28,10 @@ from tests.test_detect_contract import portrait
 
 Rgb = NDArray[np.uint8]
 FPS = 25
-CADENCE = Cadence(look_s=0.12, further_look_s=0.4, grey_side=160)
-"""Every third frame, and a further pass with every tenth."""
+CADENCE = Cadence(look_s=0.12, grey_side=160)
+"""Every third frame."""
+FURTHER_S = 0.4
+"""A further pass with every tenth."""
 SIZE = ViewSize(640)
 WORLD = texture(640, 360, seed=8)
 
@@ -94,7 +97,11 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.observer = CadenceObserver(
-            [Pass(self.main)], [Pass(f) for f in self.further], [Pass(self.contrast)], self.cadence, SIZE
+            [Pass(self.main)],
+            [Rota([Pass(f) for f in self.further], FURTHER_S)],
+            [Pass(self.contrast)],
+            self.cadence,
+            SIZE,
         )
 
     def looks(self, frames: Sequence[Frame]) -> list[int]:
@@ -138,6 +145,31 @@ def test_the_further_passes_take_turns() -> None:
     asked = [f.asked for f in bench.further]
     assert sum(asked) in range(3 + 5, 3 + 8)
     assert max(asked) - min(asked) <= 1
+
+
+def test_a_pass_that_was_helpful_looks_again_sooner() -> None:
+    helpful = Scripted(lambda view: [Detection(GOOD, 0.4, "scripted")])
+    rota = Rota([Pass(helpful)], every_s=1.0, again_s=0.24)
+    observer = CadenceObserver([Pass(Scripted())], [rota], (), CADENCE, SIZE)
+    found = [observer.observe(frame(i)) for i in range(26)]
+    seen = [o.stamp.index for o in found if isinstance(o.sight, Seen) and o.sight.faces]
+    assert seen == [0, 6, 12, 18, 24]
+
+
+def test_a_pass_that_adds_nothing_waits_for_its_turn() -> None:
+    known = Scripted(lambda view: [Detection(GOOD, 0.4, "scripted")])
+    rota = Rota([Pass(known)], every_s=1.0, again_s=0.24)
+    observer = CadenceObserver([Pass(Scripted(_one(GOOD, 0.9)))], [rota], (), CADENCE, SIZE)
+    for i in range(50):
+        observer.observe(frame(i))
+    assert known.asked == 2
+
+
+def test_shedding_makes_every_look_rarer() -> None:
+    bench = Bench()
+    bench.observer.shed(1.0, 2.0)
+    assert bench.looks([frame(i) for i in range(41)]) == list(range(0, 41, 6))
+    assert sum(f.asked for f in bench.further) == 2 + 1
 
 
 @pytest.mark.parametrize("times", [[0.0] * 40, [1e-7 * i for i in range(40)]])
@@ -250,8 +282,8 @@ _UPSIDE_DOWN = Box(320 - FACE.x1, 320 - FACE.y1, 320 - FACE.x0, 320 - FACE.y0)
 def test_a_face_that_only_a_further_pass_sees_is_looked_for_with_every_look(yunet: YuNet) -> None:
     upside_down = np.ascontiguousarray(np.rot90(portrait(), 2))
     idle = [Pass(Scripted()) for _ in range(3)]
-    further = [*idle, Pass(yunet, quarter_turns=2)]
-    observer = CadenceObserver([Pass(Scripted())], further, (), CADENCE, SIZE)
+    rota = Rota([*idle, Pass(yunet, quarter_turns=2)], FURTHER_S)
+    observer = CadenceObserver([Pass(Scripted())], [rota], (), CADENCE, SIZE)
     found = [observer.observe(frame(i, upside_down)) for i in range(31)]
     assert [o.stamp.index for o in found if _faces(o)] == list(range(0, 31, 3))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stream_guard.detect.passes import Pass, has_low_contrast
+from stream_guard.detect.rota import Rota, is_due
 from stream_guard.detect.scene import SceneChanges
 from stream_guard.detect.second_look import SecondLook
 from stream_guard.model.frame import Eye, Frame, View
@@ -29,8 +29,6 @@ class Cadence:
 
     look_s: float
     """The main passes look when so much time has gone since the last look; 0 for every frame."""
-    further_look_s: float
-    """One of the further passes looks, in turn, when so much time has gone since the last of them."""
     grey_side: int
     """Long side of the grey copies that motion is estimated on."""
 
@@ -41,29 +39,27 @@ class CadenceObserver:
     def __init__(
         self,
         main: Sequence[Pass],
-        further: Sequence[Pass],
+        rotas: Sequence[Rota],
         low_contrast: Sequence[Pass],
         cadence: Cadence,
         size: ViewSize,
         second_looks: Mapping[Pass, SecondLook] | None = None,
     ) -> None:
-        """Main passes look every time, `low_contrast` beside them where needed, `further` in turn.
+        """Main passes look every time, `low_contrast` beside them where needed, each rota's in turn.
 
         What a pass is in doubt about gets its second look.
         """
         self._main = main
-        self._further = further
+        self._rotas = rotas
         self._low_contrast = low_contrast
-        self._cadence = self._full_cadence = cadence
+        self._cadence = cadence
+        self._stretch = 1.0
         self._size = self._full_size = size
         self._second_looks = second_looks or {}
-        self._turn = itertools.cycle(further)
-        self._helpful: Pass | None = None
         self._scenes = SceneChanges()
         self._time_s = 0.0
         self._now_s = 0.0
         self._looked_s: float | None = None
-        self._looked_further_s: float | None = None
 
     def observe(self, frame: Frame) -> Observation:
         size = frame.picture.width, frame.picture.height
@@ -73,7 +69,7 @@ class CadenceObserver:
         scene_start = self._scenes.starts_at(grey)
         now = self._clock(frame.stamp.time_s)
         everything = scene_start or self._looked_s is None
-        if everything or frame.last or frame.damaged or _is_due(self._looked_s, now, self._cadence.look_s):
+        if everything or frame.last or frame.damaged or self._is_due(now):
             view = frame.eye.view(self._size.side, self._size.max_upscale)
             sight = self._sight(frame.eye, view, self._choose(now, everything, has_low_contrast(grey)))
             if isinstance(sight, Seen):  # else the next frame is looked at, whatever the cadence
@@ -85,7 +81,7 @@ class CadenceObserver:
     def shed(self, view_share: float, look_share: float) -> None:
         """Spend less from now on: a share of the usual view, and so much more time between looks."""
         self._size = replace(self._full_size, side=round(self._full_size.side * view_share))
-        self._cadence = replace(self._full_cadence, look_s=self._full_cadence.look_s * look_share)
+        self._stretch = look_share
 
     def close(self) -> None:
         """Nothing is held but the last small grey copy."""
@@ -101,19 +97,15 @@ class CadenceObserver:
         passes = list(self._main)
         if low_contrast:
             passes += self._low_contrast
-        if everything:
-            self._looked_further_s = now
-            return passes + list(self._further)
-        if self._helpful is not None:
-            passes.append(self._helpful)
-        if self._further and _is_due(self._looked_further_s, now, self._cadence.further_look_s):
-            passes.append(next(self._turn))
-            self._looked_further_s = now
-        return list(dict.fromkeys(passes))
+        for rota in self._rotas:
+            passes += rota.everyone(now) if everything else rota.due(now, self._stretch)
+        return passes
+
+    def _is_due(self, now: float) -> bool:
+        return is_due(self._looked_s, now, self._cadence.look_s * self._stretch)
 
     def _sight(self, eye: Eye, view: View, passes: Sequence[Pass]) -> Sight:
         faces: list[Detection] = []
-        self._helpful = None
         for one in passes:
             try:
                 found = [replace(face, box=view.to_frame(face.box)) for face in self._look(one, eye, view)]
@@ -122,8 +114,8 @@ class CadenceObserver:
             if not all(face.box.is_finite and 0 <= face.score <= 1 for face in found):
                 return Unseen(f"{one.detector.name} gave a face that is not a number")
             news = [face for face in found if not any(is_same_face(face, other) for other in faces)]
-            if one in self._further and any(face.score >= _HELPFUL_SCORE for face in news):
-                self._helpful = one
+            for rota in self._rotas:
+                rota.note(one, news, self._now_s)
             faces = distinct([*faces, *found])
         return Seen(tuple(faces))
 
@@ -136,9 +128,6 @@ class CadenceObserver:
 _LEAST_STEP_S = 1 / 240
 _LEAP_S = 1.0
 """Longer than any cadence: after a jump of the clock it looks at once."""
-
-_HELPFUL_SCORE = 0.3
-"""A further pass that finds a face of this score which the main ones missed looks again next time."""
 
 
 def is_same_face(a: Detection, b: Detection) -> bool:
@@ -153,7 +142,3 @@ def distinct(faces: Iterable[Detection]) -> list[Detection]:
         if not any(is_same_face(face, other) for other in kept):
             kept.append(face)
     return kept
-
-
-def _is_due(last_s: float | None, now: float, every_s: float) -> bool:
-    return last_s is None or now - last_s >= every_s - 1e-6

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from stream_guard.detect.blazeface import FULL_RANGE, SHORT_RANGE, BlazeFace
+from stream_guard.detect import blazeface, centerface, yunet
+from stream_guard.detect.blazeface import BlazeFace
 from stream_guard.detect.centerface import CenterFace
-from stream_guard.detect.yunet import MODEL, YuNet
+from stream_guard.detect.yunet import YuNet
 from stream_guard.errors import SettingsError
 from stream_guard.model.ports import Detector
 
@@ -15,13 +16,15 @@ DETECTORS: Final[Mapping[str, Callable[[float], Detector]]] = {
     "yunet": YuNet,
     "mediapipe-full": BlazeFace.full_range,
     "mediapipe-short": BlazeFace.short_range,
+    "centerface": CenterFace,
 }
 """Each makes a detector that reports everything from a score on."""
 
 MODELS: Final[Mapping[str, str]] = {
-    "yunet": MODEL,
-    "mediapipe-full": FULL_RANGE,
-    "mediapipe-short": SHORT_RANGE,
+    "yunet": yunet.MODEL,
+    "mediapipe-full": blazeface.FULL_RANGE,
+    "mediapipe-short": blazeface.SHORT_RANGE,
+    "centerface": centerface.MODEL,
 }
 """The model file of each."""
 

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from stream_guard.detect.passes import Pass
 from stream_guard.model.frame import Eye, View
 from stream_guard.model.geometry import Box
@@ -78,11 +82,24 @@ class SecondLook:
         reach = max(face.box.w, face.box.h) * _AREA
         area = Box.around(face.box.cx, face.box.cy, reach, reach)
         side = min(round(_FACE_PX * reach / face.box.h), _MAX_SIDE)
-        shown = eye.closeup(view.to_frame(area), side)
         k = side / reach
+        enough = k <= 1  # then the view has all that the close-up can show, and is at hand
+        shown = _cut(view.bgr, area, side) if enough else eye.closeup(view.to_frame(area), side)
         there = face.box.moved(-area.x0, -area.y0).scaled(k, k)
         found = self._pass.look(View(shown, view.scale_x / k, view.scale_y / k))
         return max((f.score for f in found if f.box.iou(there) > _SAME_PLACE), default=0.0)
+
+
+def _cut(bgr: NDArray[np.uint8], area: Box, side: int) -> NDArray[np.uint8]:
+    """Return a square area of a picture shrunk to (side, side, 3), black where it reaches beyond."""
+    out = np.zeros((side, side, 3), np.uint8)
+    inside = area.clipped(bgr.shape[1], bgr.shape[0])
+    there = inside.moved(-area.x0, -area.y0).scaled(side / area.w, side / area.h)
+    x0, y0, x1, y1 = (round(v) for v in (there.x0, there.y0, there.x1, there.y1))
+    source = bgr[int(inside.y0) : round(inside.y1), int(inside.x0) : round(inside.x1)]
+    if x1 > x0 and y1 > y0 and source.size:
+        out[y0:y1, x0:x1] = cv2.resize(source, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
+    return out
 
 
 def _urgency(known: _Verdict | None, face: Detection, now_s: float) -> float:

@@ -55,9 +55,9 @@ class Detect(Section):
         description="Score from which a detection is covered; lower covers more.",
     )
     detectors: Annotated[tuple[str, ...], BeforeValidator(split)] = Field(
-        default=("yunet", "mediapipe"),
+        default=("yunet", "mediapipe", "centerface"),
         min_length=1,
-        description="Who looks: yunet, mediapipe, or both (what either finds is covered).",
+        description="Who looks: yunet, mediapipe, centerface, or several (what one finds is covered).",
     )
 
 
@@ -144,7 +144,7 @@ class Limits(Section):
     """What a run may use."""
 
     lag_memory_mb: int = Field(
-        default=192,
+        default=168,
         ge=16,
         le=65536,
         description="Megabytes for the frames that are held back; shortens lag_s for large pictures.",

@@ -30,8 +30,11 @@ class Tracking:
     """How long a well-proven face stays covered after its last detection."""
     backfill_s: float = 2.0
     """How far before its first detection a well-proven face is covered."""
-    doubtful_s: float = 0.12
+    doubtful_s: float = 0.08
     """The same two times for a face seen once, at a low score."""
+    linger_s: float = 0.15
+    """How long such a face is waited for, no longer covered; found again, it was there all the while. Long
+    enough for one look that misses it."""
     proof: float = 2.0
     """Sum of (score - proof_floor) over its detections that proves a face: five detections of 0.7."""
     proof_floor: float = 0.3
@@ -182,6 +185,8 @@ class FixedLagSmoother:
         if self._is_over(track, slot):
             self._tracks.remove(track)
             return
+        if self._is_lingering(track, slot):
+            return
         origin = Origin.TRACKED if path else Origin.HELD
         for between in self._window.since(before.clock_s):
             box = old.blend(track.path, (between.clock_s - before.clock_s) / dt)
@@ -191,15 +196,21 @@ class FixedLagSmoother:
         """Mark all tracks in a frame that nobody looked at; the next look says better."""
         dt = slot.clock_s - self._last_look.clock_s if self._last_look else 0.0
         for track in self._tracks:
+            if self._last_look and self._is_lingering(track, self._last_look):
+                continue
             box = Box.enclosing((track.ahead(dt), track.path))
             growth = self._grown(track.growth + dt * self._rules.growth_per_s)
             slot.add(track.number, Mark(box.inflated(growth), Origin.HELD, provisional=True))
 
     def _is_over(self, track: Track, slot: Slot) -> bool:
-        hold = self._reach(track, self._rules.hold_s)
+        wait_s = max(self._reach(track, self._rules.hold_s), self._rules.linger_s)
         here = slot.placement.to_frame(track.path)
         outside = here.clipped(slot.observation.width, slot.observation.height).area <= 0
-        return outside or slot.clock_s > min(track.seen_s + hold, track.ends_s) + 1e-9
+        return outside or slot.clock_s > min(track.seen_s + wait_s, track.ends_s) + 1e-9
+
+    def _is_lingering(self, track: Track, slot: Slot) -> bool:
+        """Tell whether a track is no longer covered, but may still be found again."""
+        return slot.clock_s > track.seen_s + self._reach(track, self._rules.hold_s) + 1e-9
 
     def _reach(self, track: Track, full_s: float) -> float:
         """Return how long a track is held or back-filled: the longer, the better it is proven.

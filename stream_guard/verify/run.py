@@ -105,8 +105,13 @@ def _preset(media: Media) -> Preset:
     frames = max(_LEAST_FRAMES, int(_MOST_BYTES / pair_bytes))
     look_s = min(_LOOK_S, frames / media.fps) if media.fps else 0.0
     thorough = PRESETS["thorough"]
-    cadence = Cadence(look_s, look_s, thorough.cadence.grey_side)
-    return replace(thorough, view=replace(thorough.view, max_upscale=_MAX_UPSCALE), cadence=cadence)
+    return replace(
+        thorough,
+        view=replace(thorough.view, max_upscale=_MAX_UPSCALE),
+        cadence=Cadence(look_s, thorough.cadence.grey_side),
+        further_look_s=look_s,
+        opinion_look_s=look_s,
+    )
 
 
 def _frames(items: Iterator[Item]) -> Iterator[Frame]:
