@@ -19,7 +19,7 @@ def test_a_job_that_needs_more_memory_fails_and_the_next_one_runs(tmp_path: Path
     with queue(tmp_path) as jobs:
         over(jobs, hand_in(jobs, PORTRAIT).id)
         idle_mb = max(map(_data_mb, workers_of(os.getpid())))  # more threads on more cores
-    with queue(tmp_path, job_memory_mb=idle_mb + 90) as jobs:
+    with queue(tmp_path, job_memory_mb=idle_mb + 40) as jobs:
         video, picture = hand_in(jobs, WALK), hand_in(jobs, PORTRAIT)
         failed = over(jobs, video.id)
         assert failed.state is JobState.FAILED

@@ -13,6 +13,7 @@ from stream_guard.jobs import names
 from stream_guard.jobs.choice import laid_over
 from stream_guard.jobs.folder import Folder
 from stream_guard.jobs.job import Job, JobFailed, JobProgress, JobState, NoRoom, Outcome
+from stream_guard.jobs.keeper import Keeper
 from stream_guard.jobs.ledger import Ledger
 from stream_guard.jobs.process import Told, WorkerProcess
 from stream_guard.jobs.room import Room
@@ -43,7 +44,7 @@ class Slots:
         self.stopped.set()
         self._ledger.stop()
         for slot in self._slots:
-            slot.kill()
+            slot.keeper.stop()
         for slot in self._slots:
             slot.thread.join()
 
@@ -58,7 +59,7 @@ class Slots:
 
     @property
     def alive(self) -> int:
-        return sum(slot.is_alive for slot in self._slots)
+        return sum(slot.keeper.is_alive for slot in self._slots)
 
     @property
     def trouble(self) -> str | None:
@@ -66,8 +67,8 @@ class Slots:
 
     # -- one job --------------------------------------------------------------------------------------
 
-    def worker(self) -> WorkerProcess:
-        return WorkerProcess(self._settings.jobs.job_memory_mb, NICE)
+    def keeper(self) -> Keeper:
+        return Keeper(self._settings.jobs.job_memory_mb, NICE)
 
     def claim(self) -> Job | None:
         return self._ledger.claim(time.time)
@@ -164,23 +165,18 @@ class _Slot:
 
     def __init__(self, slots: Slots, number: int) -> None:
         self.thread = threading.Thread(target=self._serve, name=f"jobs-{number}", daemon=True)
-        self.trouble: str | None = None
+        self.keeper = slots.keeper()
         self._slots = slots
+        self.trouble: str | None = None
         self._job_id: str | None = None
-        self._worker: WorkerProcess | None = None
         self._is_fit = True
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
 
-    @property
-    def is_alive(self) -> bool:
-        worker = self._worker
-        return worker is not None and worker.is_alive
-
-    def kill(self, job_id: str | None = None) -> None:
-        """End the worker; if a job is named, only if it has that one in hand."""
+    def kill(self, job_id: str) -> None:
+        """End the worker if it has that job in hand."""
         with self._lock:
-            if self._worker is not None and job_id in (None, self._job_id):
-                self._worker.kill()
+            if job_id == self._job_id:
+                self.keeper.kill()
                 self._is_fit = False
 
     def _serve(self) -> None:
@@ -199,15 +195,16 @@ class _Slot:
             self.trouble = f"a slot for jobs has ended ({type(exc).__name__}: {text}); restart the server"
             raise
         finally:
-            self._dismiss()
+            self.keeper.dismiss()
 
     def _next(self) -> None:
-        worker = self._ready()
-        job = self._slots.claim() if worker is not None else None
-        if job is None or worker is None:
+        worker = self.keeper.ready()
+        self.trouble = None
+        job = self._slots.claim()
+        if job is None:
             return
         with self._lock:
-            self._job_id = job.id
+            self._job_id, self._is_fit = job.id, True
         try:
             # asked for only now: whoever cancels it from here on finds it with us, and kills the worker
             if self._slots.is_wanted(job) and worker.is_alive and not self._slots.do(job, worker):
@@ -215,31 +212,6 @@ class _Slot:
         finally:
             with self._lock:
                 self._job_id = None
-                if not self._is_fit:
-                    self._dismiss()
+            if not self._is_fit:
+                self.keeper.dismiss()
             self._slots.put_away(job)
-
-    def _ready(self) -> WorkerProcess | None:
-        """Return the worker, started and warm; None when all is to stop."""
-        with self._lock:
-            if self._slots.stopped.is_set():
-                return None
-            fresh = self._worker is None or not self._worker.is_alive
-            if fresh:
-                self._dismiss()
-                self._worker, self._is_fit = self._slots.worker(), True
-            worker = self._worker
-        if fresh and worker is not None:
-            try:
-                worker.await_ready()
-            except BaseException:
-                self._dismiss()
-                raise
-        self.trouble = None
-        return worker
-
-    def _dismiss(self) -> None:
-        with self._lock:
-            if self._worker is not None:
-                self._worker.close()
-                self._worker = None
