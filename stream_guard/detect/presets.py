@@ -42,8 +42,8 @@ class Preset:
     """One of the further passes looks, in turn, when so much time has gone since the last of them."""
     opinion_look_s: float
     """The second opinion is asked when so much time has gone since it was, and sooner where it is needed."""
-    opinion_side: int
-    """Long side of the picture that it is shown."""
+    opinion_sides: tuple[int, ...]
+    """Long sides of the pictures that it is shown, in turn."""
     closeups: int
     """How many doubtful places get a second look in one frame."""
 
@@ -51,16 +51,16 @@ class Preset:
 PRESETS: Final[Mapping[str, Preset]] = {
     "fast": Preset(
         ViewSize(960), (), 640, Cadence(look_s=0.1, grey_side=480),
-        further_look_s=0.5, opinion_look_s=1.0, opinion_side=512, closeups=4,
+        further_look_s=0.5, opinion_look_s=1.0, opinion_sides=(512,), closeups=4,
     ),
     # 1136 wide at 16:9 pads to 1152x640, a fifth less work than the 1280x736 of 1280
     "balanced": Preset(
         ViewSize(1136, 2.0), (1, 3), 640, Cadence(look_s=0.1, grey_side=640),
-        further_look_s=0.2, opinion_look_s=0.5, opinion_side=640, closeups=12,
+        further_look_s=0.2, opinion_look_s=0.5, opinion_sides=(640,), closeups=12,
     ),
     "thorough": Preset(
         ViewSize(1920, 2.0), (1, 3, 2), 960, Cadence(look_s=0.0, grey_side=640),
-        further_look_s=0.08, opinion_look_s=0.2, opinion_side=960, closeups=32,
+        further_look_s=0.08, opinion_look_s=0.1, opinion_sides=(640, 960), closeups=32,
     ),
 }  # fmt: skip
 
@@ -91,9 +91,10 @@ class Detectors:
     def observer(self, preset: Preset) -> CadenceObserver:
         """Return a new observer for one stream."""
         opinion = [
-            Pass(d, side=preset.opinion_side, exponent=_OPINION_EXPONENT, least=_OPINION_LEAST)
+            Pass(d, side=side, exponent=_OPINION_EXPONENT, least=_OPINION_LEAST)
             for name, d in self._loaded.items()
             if name == _SECOND_OPINION
+            for side in preset.opinion_sides
         ]
         others = [Pass(d) for name, d in self._loaded.items() if name not in (_MAIN, _SECOND_OPINION)]
         yunet = self._loaded.get(_MAIN)
