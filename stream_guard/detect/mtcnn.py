@@ -39,7 +39,7 @@ and in redacted pictures thrice as much that is none."""
 _MOST_IN_LEVEL: Final = 1024
 _MOST_PROPOSED: Final = 384
 _MOST_REFINED: Final = 128
-"""How many of the best go on: each takes 0.1 ms in R-Net, 0.6 ms in O-Net. With 256 and 64, every seventh face
+"""How many of the best go on: each takes 0.1 ms in R-Net, 0.6 ms in O-Net. With 256 and 64 every seventh face
 of 16 to 20 px is lost, for there are crowds of 130."""
 _MOST_OFF: Final = 0.5
 """How far a network may move a corner, in shares of the side: no picture makes it ask for a huge cut."""
