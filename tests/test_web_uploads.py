@@ -64,7 +64,7 @@ def test_what_is_no_picture_and_no_video_is_refused(client: Client, folder: Path
         '{"redact": {"style": "frozt"}}', '{"\\ud800": {}}', '{"output": {"quality": false}}',
         '{"redact": {"style": "classic"}}', '{"redact": {"no": 1}}',
         '{"web": {"port": 1}}', '{"jobs": {"jobs_folder": "/"}}', '{"output": {"overwrite": true}}',
-        '{"detect": {"detectors": ["centerface"]}}', '{"redact": 1}', "[]", "{", "[" * 20_000, "",
+        '{"detect": {"detectors": ["mtcnn"]}}', '{"redact": 1}', "[]", "{", "[" * 20_000, "",
         '{"redact": {"colour": "red"}}', '{"track": {"lag_s": NaN}}',
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""CenterFace in onnxruntime: the second opinion of `verify`, independent of YuNet and BlazeFace."""
+"""CenterFace in onnxruntime: the second opinion beside YuNet and BlazeFace, asked at a slow cadence."""
 
 from __future__ import annotations
 

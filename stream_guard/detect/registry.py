@@ -8,6 +8,7 @@ from typing import Final
 from stream_guard.detect import blazeface, centerface, yunet
 from stream_guard.detect.blazeface import BlazeFace
 from stream_guard.detect.centerface import CenterFace
+from stream_guard.detect.mtcnn import MTCNN
 from stream_guard.detect.yunet import YuNet
 from stream_guard.errors import SettingsError
 from stream_guard.model.ports import Detector
@@ -28,7 +29,7 @@ MODELS: Final[Mapping[str, str]] = {
 }
 """The model file of each."""
 
-INDEPENDENT: Final[Mapping[str, Callable[[float], Detector]]] = {"centerface": CenterFace}
+INDEPENDENT: Final[Mapping[str, Callable[[float], Detector]]] = {"mtcnn": MTCNN}
 """What `verify` looks at results with. Not to be chosen for redacting: who covers must not be the judge."""
 
 GROUPS: Final[Mapping[str, Sequence[str]]] = {"mediapipe": ("mediapipe-full", "mediapipe-short")}

@@ -90,7 +90,7 @@ def verify(
 def _judges(media: Media, undo: ExitStack) -> Judges:
     """Load who looks: the detectors that redact, as thoroughly as they can, and one that never does."""
     with libraries_required():
-        detectors = Detectors(("yunet", "mediapipe"))
+        detectors = Detectors(("yunet", "mediapipe", "centerface"))
         undo.callback(detectors.close)
         (name,) = INDEPENDENT
         independent = INDEPENDENT[name](FLOOR)
