@@ -278,7 +278,7 @@ def test_a_frame_that_nobody_could_judge_is_a_finding() -> None:
         def close(self) -> None: ...
 
     yunet, mtcnn = DETECTORS["yunet"](FLOOR), INDEPENDENT["mtcnn"](FLOOR)
-    check = Check(Judges(Blind(), yunet, mtcnn, SFace()), {}, Ignored())
+    check = Check(Judges(Blind(), [yunet], mtcnn, SFace()), {}, Ignored())
     list(check.take(Pair(frame(i), frame(i)) for i in range(2)))
     assert [(f.kind, f.first_frame) for f in check.findings] == [(Kind.UNJUDGED, 0), (Kind.UNJUDGED, 1)]
 

@@ -114,10 +114,9 @@ class Detectors:
         again = {one: SecondLook(one, preset.closeups) for one in (main, *turned, contrast)}
         return CadenceObserver([main], rotas, [contrast], preset.cadence, preset.view, again)
 
-    @property
-    def main(self) -> Detector:
-        """The detector that looks first; raises KeyError where it is not among the loaded ones."""
-        return self._loaded[_MAIN]
+    def named(self, name: str) -> Detector:
+        """Return one of them; raises KeyError where it is not among the loaded ones."""
+        return self._loaded[name]
 
     def close(self) -> None:
         for detector in self._loaded.values():

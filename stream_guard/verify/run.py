@@ -40,6 +40,7 @@ _LEAST_FRAMES: Final = 2
 _MOST_BYTES: Final = 192e6
 """Of the frames that wait for the next look, both files together."""
 _CAPACITY: Final = 4
+_WITNESSES: Final = ("yunet", "centerface")
 
 
 def verify(
@@ -96,7 +97,8 @@ def _judges(media: Media, undo: ExitStack) -> Judges:
         independent = INDEPENDENT[name](FLOOR)
         undo.callback(independent.close)
     require_canary(independent)
-    return Judges(detectors.observer(_preset(media)), detectors.main, independent, SFace())
+    witnesses = [detectors.named(name) for name in _WITNESSES]
+    return Judges(detectors.observer(_preset(media)), witnesses, independent, SFace())
 
 
 def _preset(media: Media) -> Preset:

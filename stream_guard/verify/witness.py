@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 import cv2
@@ -49,6 +49,6 @@ def face_score(detector: Detector, patch: Patch) -> float:
     return max((face.score for face in found if face.box.iou(_PLACE) >= _LEAST_IOU), default=0.0)
 
 
-def confirms(detectors: Sequence[Detector], patch: Patch, found_by: str, least: float) -> bool:
-    """Tell whether a detector other than the one that found the face sees it too."""
-    return any(face_score(one, patch) >= least for one in detectors if one.name != found_by)
+def confirms(asked: Iterable[tuple[Detector, float]], patch: Patch, found_by: str) -> bool:
+    """Tell whether a detector other than the one that found the face sees it too, from its own score on."""
+    return any(face_score(one, patch) >= least for one, least in asked if one.name != found_by)
