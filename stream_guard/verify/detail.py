@@ -25,8 +25,8 @@ which keep something, up to 0.84, 0.47 where there are four cells, and 0.65 in a
 """
 _PARTS: Final = ((0.0, 1.0), (0.1, 0.9), (0.05, 0.8))
 """From where to where in the box's height a grid of four cells across is laid: a slit as high as a cell
-fills none of a grid's cells, or two, as the box happens to lie. Of 400 slits of 0.3 of the height one grid sees
-95, the three 327; of 4,872 covered faces, their boxes off by 5 %, one accuses 6, the three 11.
+fills none of a grid's cells, or two, as the box happens to lie. Of 400 slits of 0.3 of the height one grid
+sees 95, the three 327; of 4,872 covered faces, their boxes off by 5 %, one accuses 6, the three 11.
 """
 _LEAST_LEFT: Final = 0.1
 """A cell with less of its energy left shows nothing; CRF 44 leaves a bare face about a quarter."""
