@@ -73,7 +73,7 @@ def variants(base: Preset, lag_s: float) -> list[Variant]:
             (0.5, 0.3, 0.2, 0.1, 0.06, 0.03, 0),
         ),
         *curve("further_look_s", lambda v: replace(base, further_look_s=v), (2, 1, 0.5, 0.2, 0.08)),
-        *curve("opinion_look_s", lambda v: replace(base, opinion_look_s=v), (1e9, 2, 1, 0.5, 0.2)),
+        *curve("opinion_look_s", lambda v: replace(base, opinion_look_s=v), (1e9, 2, 1, 0.6, 0.2)),
         *(turned(name, turns) for name, turns in _TURNS.items()),
         *(Variant("lag_s", f"{value:g}", base, value) for value in (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)),
     ]
