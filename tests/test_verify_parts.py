@@ -62,6 +62,13 @@ def test_half_a_face_shows_at_every_size(height: int) -> None:
     assert exposure(before, after, box).shows or height < 16
 
 
+def test_a_slit_shows_wherever_the_box_lies() -> None:
+    before = texture(160, 160, 7)
+    after = np.full_like(before, 90)
+    after[70:94] = before[70:94]
+    assert all(exposure(before, after, FACE.moved(0, dy)).shows for dy in range(-12, 13))
+
+
 def test_noise_and_light_do_not_hide_a_face() -> None:
     before = texture(160, 160, 4)
     noise = np.random.default_rng(5).normal(0, 8, before.shape)

@@ -27,14 +27,14 @@ _CANDIDATE: Final = 0.15
 """Score from which a place of the input is checked; under `trails.SURE` another detector must agree."""
 _CONFIRMED: Final = 0.35
 _CONFIRMED_INDEPENDENT: Final = 0.9
-"""Scores from which it does, on an enlarged cut; the latter is MTCNN's, which gives plants and dogs up to
-0.8. Of 122 places without a face of which YuNet is in doubt, in ten clips, no other detector confirms one."""
+"""Scores from which it does, on an enlarged cut; the latter is MTCNN's, which gives plants up to 0.8. Of
+122 places without a face of which YuNet is in doubt, in ten clips, no other detector confirms one."""
 _SEEN_IN_OUTPUT: Final = 0.2
-"""MTCNN's: on 75 redacted frames it then sees 2 things, no more than with 0.35, and of bare faces of 16 to
-20 px 82 % instead of 78."""
+"""MTCNN's: on 75 redacted frames it then sees one thing, as with 0.35, and of bare faces of 16 to 20 px 82 %
+instead of 78."""
 _OUTPUT_LOOK_S: Final = 0.4
 _OUTPUT_SIDE: Final = 960
-"""How often, and how large, the output is looked at: about 100 ms each."""
+"""How often, and how large, the output is looked at: 70 to 100 ms each, 200 where a crowd of 130 shows."""
 _RECOGNISE_S: Final = 1.0
 _RECOGNISE_PX: Final = 32
 """How often a face is compared by face recognition, and from which height on."""
