@@ -67,11 +67,7 @@ def variants(base: Preset, lag_s: float) -> list[Variant]:
     return [
         *curve("view side", lambda v: view(side=v, max_upscale=3.0), sides),
         *curve("enlarged at most", lambda v: view(max_upscale=v), (1, 1.5, 2, 3)),
-        *curve(
-            "look_s",
-            lambda v: replace(base, cadence=replace(base.cadence, look_s=v)),
-            (0.5, 0.3, 0.2, 0.1, 0.06, 0.03, 0),
-        ),
+        *curve("look_s", looking, (0.5, 0.3, 0.2, 0.1, 0.06, 0.03, 0)),
         *curve("further_look_s", lambda v: replace(base, further_look_s=v), (2, 1, 0.5, 0.2, 0.08)),
         *curve("opinion_look_s", lambda v: replace(base, opinion_look_s=v), (1e9, 2, 1, 0.6, 0.2)),
         *(turned(name, turns) for name, turns in _TURNS.items()),
