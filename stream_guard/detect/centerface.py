@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.detect.models import load_verified
+from stream_guard.detect.nms import survivors
 from stream_guard.model.frame import View
 from stream_guard.model.geometry import Box
 from stream_guard.model.verdict import Detection
@@ -42,11 +43,10 @@ class CenterFace:
         if not all(np.isfinite(answer).all() for answer in (heat, size, offset)):
             raise ValueError("the network's answer is not a number")
         boxes, scores = _decode(heat[0, 0], size[0], offset[0], self._floor)
-        kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self._floor, _NMS_IOU) if len(boxes) else ()
         whole = Box(0, 0, view.bgr.shape[1], view.bgr.shape[0])
         return [
             Detection(Box(x, y, x + w, y + h).clipped(whole.w, whole.h), float(scores[k]), self.name)
-            for k in np.asarray(kept, np.intp).reshape(-1)
+            for k in survivors(boxes, scores, self._floor, _NMS_IOU)
             for x, y, w, h in (boxes[k].tolist(),)
             if whole.holds(x + w / 2, y + h / 2)
         ]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.detect.models import load_verified
+from stream_guard.detect.nms import survivors
 from stream_guard.model.frame import View
 from stream_guard.model.geometry import Box
 from stream_guard.model.verdict import Detection
@@ -175,6 +176,5 @@ def _best(boxes: Numbers, scores: Numbers, least: float, iou: float, most: int) 
     likely = likely[np.argsort(-scores[likely], kind="stable")][: 4 * most]  # NMS takes time by the square
     boxes, scores = boxes[likely], scores[likely]
     sized = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
-    kept = cv2.dnn.NMSBoxes(sized.tolist(), scores.tolist(), least, iou) if len(boxes) else ()
-    chosen = np.asarray(kept, np.intp).reshape(-1)[:most]
+    chosen = survivors(sized, scores, least, iou)[:most]
     return boxes[chosen], scores[chosen]

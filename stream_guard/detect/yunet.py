@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.detect.models import load_verified
+from stream_guard.detect.nms import survivors
 from stream_guard.model.frame import View
 from stream_guard.model.geometry import Box
 from stream_guard.model.verdict import Detection
@@ -62,10 +63,9 @@ class YuNet:
         if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
             raise ValueError("the network's answer is not a number")  # NMS would drop it without a word
         scores = _calibrated(scores, boxes, view.bgr.shape[1], view.bgr.shape[0])
-        kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self._floor, _NMS_IOU)
         return [
             Detection(Box(x, y, x + w, y + h), float(scores[k]), self.name)
-            for k in np.asarray(kept).reshape(-1)
+            for k in survivors(boxes, scores, self._floor, _NMS_IOU)
             for x, y, w, h in (boxes[k].tolist(),)
         ]
 
