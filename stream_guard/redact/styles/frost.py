@@ -13,7 +13,9 @@ CLOUDS = ((3, 7.0), (6, 4.0), (12, 2.5))
 """Octaves of the texture: cells across, and strength in 8-bit code values."""
 SHEEN, RIM = 14.0, 16.0
 """How much lighter than the middle the upper left corner and the outermost rim are."""
-VEIL, VEIL_SHARE = (214, 218, 222), 0.4
+SHADE = 28.0
+"""Code values by which the whole is made lighter or darker at random, so that its colour tells less."""
+VEIL, VEIL_SHARE = (214, 218, 222), 0.5
 """The milky white of the glass, and how much of it lies over the colour."""
 
 
@@ -23,7 +25,7 @@ def freeze(birth: Birth) -> Swatch:
         component: np.tile(mean * (1 - VEIL_SHARE) + veil[component] * VEIL_SHARE, (CELLS, CELLS))
         for component, mean in coarse(sampled(birth.picture, birth.mask_box, 1, 1)).items()
     }
-    return lit(glass, _clouds(birth.noise) + _light())
+    return lit(glass, _clouds(birth.noise) + _light() + SHADE * birth.noise(1, 1))
 
 
 def _clouds(noise: Noise) -> NDArray[np.float32]:

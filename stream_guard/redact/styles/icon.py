@@ -16,10 +16,18 @@ SMOOTH = 4
 """Drawn so many times larger, then averaged, for smooth outlines."""
 GROUND: Colour = (58, 72, 92)
 FIGURE: Colour = (196, 206, 218)
+SWAY = 0.075
+"""By what share of the mask the figure is moved and stretched at random.
+
+In its place it would tell where the mask lies, thus how the face is built.
+"""
 
 
 def freeze(birth: Birth) -> Swatch:
-    return painted(birth.picture, pictogram())
+    wider, higher, right, down = SWAY * birth.noise(1, 4)[0]
+    moved = np.array([[1 + wider, 0, SIDE / 2 * (right - wider)], [0, 1 + higher, SIDE / 2 * (down - higher)]])
+    figure = cv2.warpAffine(pictogram(), moved, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+    return painted(birth.picture, figure)
 
 
 @cache
