@@ -306,7 +306,7 @@ def test_two_masks_on_one_face_look_alike_so_that_no_edge_runs_across_it(style: 
     light.channels[0].samples[...] = 200
     rendered(run, dark, {1: first})
     face = samples_of(rendered(run, light, {1: first, 2: second}, 1))[0][32:72, 32:60]
-    assert face.max() < 130
+    assert face.max() < 160  # between the two
     assert np.abs(np.diff(face, axis=0)).max() <= 20
 
 

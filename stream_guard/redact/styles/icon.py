@@ -25,7 +25,8 @@ In its place it would tell where the mask lies, thus how the face is built.
 
 def freeze(birth: Birth) -> Swatch:
     wider, higher, right, down = SWAY * birth.noise(1, 4)[0]
-    moved = np.array([[1 + wider, 0, SIDE / 2 * (right - wider)], [0, 1 + higher, SIDE / 2 * (down - higher)]])
+    middle = SIDE / 2
+    moved = np.array([[1 + wider, 0, middle * (right - wider)], [0, 1 + higher, middle * (down - higher)]])
     figure = cv2.warpAffine(pictogram(), moved, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
     return painted(birth.picture, figure)
 
