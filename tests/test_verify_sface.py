@@ -14,7 +14,7 @@ from stream_guard.detect import models
 from stream_guard.detect.canary import FACE, SAMPLE
 from stream_guard.detect.models import bundled_folder
 from stream_guard.errors import ModelError
-from stream_guard.verify.sface import MODEL, SAME_PERSON, SFace, aligned, aligned_by_box, similarity
+from stream_guard.verify.sface import MODEL, SAME_PERSON, SFace, aligned, aligned_by_box, likeness, similarity
 
 POINTS = np.array([[134, 103.5], [180, 103.5], [156.5, 126], [136, 144], [176, 143.5]])
 """Eyes, nose and mouth of the bundled portrait."""
@@ -83,6 +83,19 @@ def test_nobody_is_known_again_under_a_mask(sface: SFace, portrait: NDArray[np.u
     covered = stream_guard.anonymize_image(portrait[..., ::-1], style=style)[..., ::-1]
     clear = sface.embed(aligned(portrait, POINTS))
     assert similarity(clear, sface.embed(aligned(np.ascontiguousarray(covered), POINTS))) < SAME_PERSON
+
+
+def test_a_face_that_resembles_nothing_is_not_known_again_in_a_mask(
+    sface: SFace, portrait: NDArray[np.uint8]
+) -> None:
+    """What a network makes of a face that it can hardly see is what it makes of any plain ground."""
+    mask = np.full((112, 112, 3), (150, 160, 170), np.uint8)
+    hardly = np.asarray(cv2.addWeighted(aligned(portrait, POINTS), 0.05, mask, 0.95, 0), np.uint8)
+    assert similarity(sface.embed(hardly), sface.embed(mask)) > SAME_PERSON
+    assert likeness(sface, hardly, mask) == 0
+    face = aligned(portrait, POINTS)
+    blurred = np.asarray(cv2.GaussianBlur(face, (15, 15), 0), np.uint8)
+    assert likeness(sface, face, blurred) > SAME_PERSON
 
 
 def test_an_altered_recogniser_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from stream_guard.model.verdict import Detection, Seen, Unseen
 from stream_guard.verify.detail import Exposure, Grey, exposure
 from stream_guard.verify.pairs import Pair
 from stream_guard.verify.runs import Run, Runs, finding_of
-from stream_guard.verify.sface import SAME_PERSON, SFace, aligned_by_box, similarity
+from stream_guard.verify.sface import SAME_PERSON, SFace, aligned_by_box, likeness
 from stream_guard.verify.trails import SURE, How, Sighting, Step, Trail, Trails
 from stream_guard.verify.witness import confirms, face_score, patch_of
 
@@ -224,11 +224,9 @@ class Check:
 
     def _recognise(self, moment: _Moment, sighting: Sighting) -> None:
         pair, box = moment.pair, sighting.box
-        before, after = (
-            self._judges.recogniser.embed(aligned_by_box(view.bgr, view.from_frame(box)))
-            for view in (moment.before, moment.after)
-        )
-        alike = similarity(before, after)
+        views = moment.before, moment.after
+        before, after = (aligned_by_box(view.bgr, view.from_frame(box)) for view in views)
+        alike = likeness(self._judges.recogniser, before, after)
         if alike >= SAME_PERSON:
             what = "face recognition still knows a face of the input"
             self.findings.append(
