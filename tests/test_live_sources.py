@@ -203,20 +203,36 @@ def _frame() -> Frame:
     return Framer("cam").frame(av.VideoFrame.from_ndarray(planted(), "rgb24"))
 
 
-def test_the_newest_frame_wins_and_no_sound_is_dropped_for_it() -> None:
-    box, frames = NewestWins(), [_frame() for _ in range(3)]
-    items: list[Item] = [frames[0], Passthrough("a"), frames[1], Passthrough("b"), frames[2]]
-    for item in items:
-        box.put(item)
+def _taken(box: NewestWins, count: int) -> list[Item]:
+    """Take all that waits, which must be so many items, and end the mailbox."""
     got: list[Item] = []
     reader = threading.Thread(target=lambda: got.extend(box))
     reader.start()
-    assert _until(lambda: len(got) == 3)
+    assert _until(lambda: len(got) == count)
     box.end()
     reader.join()
+    return got
+
+
+def test_the_newest_frame_wins_and_no_sound_is_dropped_for_it() -> None:
+    box, frames = NewestWins(patience_s=0), [_frame() for _ in range(3)]
+    for item in (frames[0], Passthrough("a"), frames[1], Passthrough("b"), frames[2]):
+        box.put(item)
+    got = _taken(box, 3)
     assert [item.payload if isinstance(item, Passthrough) else "frame" for item in got] == ["a", "b", "frame"]
     assert got[2] is frames[2]
     assert box.dropped == 2
+
+
+def test_frames_of_the_last_moment_wait_for_a_look_that_takes_long() -> None:
+    box, frames = NewestWins(patience_s=0.2), [_frame() for _ in range(4)]
+    box.put(frames[0])
+    time.sleep(0.25)
+    for frame in frames[1:]:
+        box.put(frame)
+    got = _taken(box, 3)
+    assert all(one is other for one, other in zip(got, frames[1:], strict=True))
+    assert box.dropped == 1
 
 
 def _until(condition: Callable[[], bool]) -> bool:
