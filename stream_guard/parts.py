@@ -40,6 +40,9 @@ _BYTES_A_PIXEL: Final = 2.0
 _GREY_BYTES: Final = 640 * 640
 """Of the small grey copy that waits with each frame, at most."""
 _UNKNOWN_FPS: Final = 25.0
+_LIVE_DOUBTFUL_S: Final = 0.2
+"""A short lag cannot go back for a face that is found again, so a doubtful one is held past a look that
+misses it: at a lag of 6 frames 16 of 1,945 faces of 32 px and more were seen instead of 31 of 1,908."""
 
 
 def opened(path: Path, settings: Settings, undo: ExitStack) -> FileSource | StillSource:
@@ -73,6 +76,10 @@ def zoned(observer: Observer, settings: Settings) -> Observer:
 
 def rules(settings: Settings) -> Tracking:
     return Tracking(confidence=settings.detect.confidence, hold_s=settings.track.hold_s)
+
+
+def live_rules(settings: Settings) -> Tracking:
+    return replace(rules(settings), doubtful_s=_LIVE_DOUBTFUL_S)
 
 
 def tracker(settings: Settings, media: Media) -> Tracker:

@@ -115,7 +115,7 @@ class DetectorBench:
 
         return Judges(
             Wary(parts.zoned(looking, self._settings)),
-            FixedLagSmoother(self._settings.live.lag_frames, parts.rules(self._settings)),
+            FixedLagSmoother(self._settings.live.lag_frames, parts.live_rules(self._settings)),
             parts.redactor(self._settings, self._style, self._zones, says_why=True),
             shed,
         )
