@@ -19,42 +19,38 @@ _PATIENCE_S: Final = 0.1
 class NewestWins:
     """Holds the frames of the last moment, and the sound packets around them in order.
 
-    A frame that was not taken for so long is dropped when the next one comes: here, before analysis, and
+    A frame that was not taken for `patience_s` is dropped when a later one comes: here, before analysis, and
     nowhere after it.
     """
 
     def __init__(self, patience_s: float = _PATIENCE_S) -> None:
         self._patience_s = patience_s
-        self._waiting: deque[Item] = deque()
-        self._came_s: deque[float] = deque()
-        """When each of the waiting frames came, the oldest first."""
+        self._waiting: deque[tuple[float, Item]] = deque()
+        """Since when (monotonic seconds), and what."""
         self._changed = threading.Condition()
         self._ended = False
         self.dropped = 0
 
     def put(self, item: Item) -> None:
+        now_s = time.monotonic()
         with self._changed:
             if isinstance(item, Frame):
-                now_s = time.monotonic()
-                while self._came_s and now_s - self._came_s[0] >= self._patience_s:
-                    self._drop_oldest()
-                self._came_s.append(now_s)
+                self._drop_frames_from_before(now_s - self._patience_s)
             elif len(self._waiting) >= _MOST_SOUND:
                 self._waiting.popleft()
-            self._waiting.append(item)
+            self._waiting.append((now_s, item))
             self._changed.notify()
 
-    def _drop_oldest(self) -> None:
-        del self._waiting[next(i for i, item in enumerate(self._waiting) if isinstance(item, Frame))]
-        self._came_s.popleft()
-        self.dropped += 1
+    def _drop_frames_from_before(self, least_s: float) -> None:
+        kept = [(s, item) for s, item in self._waiting if s > least_s or not isinstance(item, Frame)]
+        self.dropped += len(self._waiting) - len(kept)
+        self._waiting = deque(kept)
 
     def end(self) -> None:
         """Let the iteration end now; what waits is dropped."""
         with self._changed:
             self._ended = True
             self._waiting.clear()
-            self._came_s.clear()
             self._changed.notify_all()
 
     def __iter__(self) -> Iterator[Item]:
@@ -63,7 +59,5 @@ class NewestWins:
                 self._changed.wait_for(lambda: bool(self._waiting) or self._ended)
                 if self._ended:
                     return
-                item = self._waiting.popleft()
-                if isinstance(item, Frame):
-                    self._came_s.popleft()
+                _, item = self._waiting.popleft()
             yield item
