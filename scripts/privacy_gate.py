@@ -146,15 +146,15 @@ class Gate:
     def row(self, style: str) -> Row:
         """Redact all photos in a style and attack them."""
         runs = [self._redacted(style, run) for run in range(RUNS)]
-        stills = runs[0]
-        faces = self._embeddings(self._crops(stills))
+        crops = [self._crops(stills) for stills in runs]
+        faces = [self._embeddings(one) for one in crops]
         return Row(
             style,
-            naive=rank_1(faces, self._clear, self.people),
-            accepts=true_accepts(faces, self._clear, self.people),
-            trained=float(np.mean([self._trained(self._crops(pictures)) for pictures in runs])),
+            naive=rank_1(faces[0], self._clear, self.people),
+            accepts=true_accepts(faces[0], self._clear, self.people),
+            trained=float(np.mean([self._trained(*one) for one in zip(faces, crops, strict=True)])),
             reconstructed=self._reconstructed(style),
-            redetected=float(np.mean([self._finds(*one) for one in zip(self._photos, stills, strict=True)])),
+            redetected=float(np.mean([self._finds(*one) for one in zip(self._photos, runs[0], strict=True)])),
         )
 
     def _redacted(self, style: str, run: int) -> list[Bgr]:
@@ -164,8 +164,7 @@ class Gate:
     def _crops(self, stills: Iterable[Bgr]) -> list[Bgr]:
         return [aligned(bgr, photo.landmarks) for photo, bgr in zip(self._photos, stills, strict=True)]
 
-    def _trained(self, crops: Sequence[Bgr]) -> float:
-        faces = self._embeddings(crops)
+    def _trained(self, faces: NDArray[np.float32], crops: Sequence[Bgr]) -> float:
         return max(rank_1(faces, faces, self.people), classified(_pixels(crops), self.people))
 
     def _reconstructed(self, style: str) -> float:
