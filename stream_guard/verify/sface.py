@@ -61,13 +61,15 @@ def similarity(a: Embedding, b: Embedding) -> float:
 def likeness(sface: SFace, face: NDArray[np.uint8], picture: NDArray[np.uint8]) -> float:
     """Return how alike a face and a picture are, both aligned, (112, 112, 3): 1 for the same picture.
 
-    0 where a picture of nothing is hardly less like the face: a profile, or a face in the dark, resembles
-    whatever shows nobody.
+    Where they pass for one person, yet a picture of nothing is hardly less like the face, it is 0: a profile,
+    or a face in the dark, resembles whatever shows nobody.
     """
+    known = sface.embed(face)
+    alike = similarity(known, sface.embed(picture))
+    if alike < SAME_PERSON:
+        return alike
     empty = np.full_like(picture, picture.mean(axis=(0, 1)).astype(np.uint8))
-    known, seen, nobody = (sface.embed(one) for one in (face, picture, empty))
-    alike = similarity(known, seen)
-    return alike if alike > similarity(known, nobody) + _CLEARLY else 0.0
+    return alike if alike > similarity(known, sface.embed(empty)) + _CLEARLY else 0.0
 
 
 def aligned(bgr: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.uint8]:
