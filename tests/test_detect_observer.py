@@ -147,6 +147,13 @@ def test_the_further_passes_take_turns() -> None:
     assert max(asked) - min(asked) <= 1
 
 
+def test_a_pass_that_is_named_twice_has_two_turns_and_looks_once_at_a_new_scene() -> None:
+    often, rarely = Pass(Scripted()), Pass(Scripted())
+    rota = Rota([often, often, rarely], every_s=0.2)
+    assert rota.everyone(0.0) == [often, rarely]
+    assert [rota.due(0.2 * i, 1.0) for i in range(1, 7)] == 2 * [[often], [often], [rarely]]
+
+
 def test_a_pass_that_was_helpful_looks_again_sooner() -> None:
     helpful = Scripted(lambda view: [Detection(GOOD, 0.4, "scripted")])
     rota = Rota([Pass(helpful)], every_s=1.0, again_s=0.24)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -107,7 +107,7 @@ class Detectors:
         half = preset.view.side // 2
         contrast = Pass(yunet, side=half, raise_contrast=True, exponent=_CONTRAST_EXPONENT)
         rotas = (
-            Rota([*others, *turned], preset.further_look_s),
+            Rota(_in_turn(turned, others), preset.further_look_s),
             Rota(opinion, preset.opinion_look_s, _OPINION_AGAIN_S),
         )
         main = Pass(yunet)
@@ -122,3 +122,11 @@ class Detectors:
         for detector in self._loaded.values():
             detector.close()
         self._loaded.clear()
+
+
+def _in_turn(turned: Sequence[Pass], others: Sequence[Pass]) -> list[Pass]:
+    """Return the order of a rota in which each other detector waits until all turned passes have looked.
+
+    Small heads on their side are seen by the turned passes alone, and not in every picture.
+    """
+    return [one for other in others for one in (*turned, other)] or list(turned)

@@ -17,11 +17,14 @@ class Rota:
     """Says which of its passes is due; all times in seconds of media time."""
 
     def __init__(self, passes: Sequence[Pass], every_s: float, again_s: float = 0.0) -> None:
-        """One pass looks every `every_s`, in turn; one that was helpful looks again after `again_s`."""
-        self.passes = tuple(passes)
+        """One pass looks every `every_s`, in turn; one that was helpful looks again after `again_s`.
+
+        A pass that is named several times has as many turns.
+        """
+        self.passes = tuple(dict.fromkeys(passes))
         self._every_s = every_s
         self._again_s = again_s
-        self._turn = itertools.cycle(self.passes)
+        self._turn = itertools.cycle(passes)
         self._turned_s: float | None = None
         self._helpful: Pass | None = None
         self._helped_s = 0.0

@@ -13,10 +13,11 @@ CLOUDS = ((3, 7.0), (6, 4.0), (12, 2.5))
 """Octaves of the texture: cells across, and strength in 8-bit code values."""
 SHEEN, RIM = 14.0, 16.0
 """How much lighter than the middle the upper left corner and the outermost rim are."""
-SHADE = 28.0
+SHADE = 16.0
 """Code values by which the whole is made lighter or darker at random, so that its colour tells less."""
-VEIL, VEIL_SHARE = (214, 218, 222), 0.5
-"""The milky white of the glass, and how much of it lies over the colour."""
+VEIL, VEIL_SHARE = (150, 154, 158), 0.6
+"""The grey of the glass, and how much of it lies over the colour: masks side by side then differ little,
+since a step of light across a face passes for its detail."""
 
 
 def freeze(birth: Birth) -> Swatch:
