@@ -77,7 +77,7 @@ def _sized(pixels: Rgb, width: int) -> Image.Image:
 def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        walk(Path(scratch)).save(IMAGES / "walk.jpg", quality=80, optimize=True)
+        walk(Path(scratch)).save(IMAGES / "walk.jpg", quality=74, optimize=True)
     styles().save(IMAGES / "styles.jpg", quality=85, optimize=True)
 
 
