@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stream_guard.detect.passes import Pass, has_low_contrast
 from stream_guard.detect.rota import Rota, is_due
 from stream_guard.detect.scene import SceneChanges
 from stream_guard.detect.second_look import SecondLook
 from stream_guard.model.frame import Eye, Frame, View
+from stream_guard.model.geometry import ious
 from stream_guard.model.verdict import Between, Detection, Observation, Seen, Sight, Unseen
 
 
@@ -117,7 +121,8 @@ class CadenceObserver:
                 return Unseen(f"{one.detector.name} failed: {exc}")
             if not all(face.box.is_finite and 0 <= face.score <= 1 for face in found):
                 return Unseen(f"{one.detector.name} gave a face that is not a number")
-            news = [face for face in found if not any(is_same_face(face, other) for other in faces)]
+            known = _are_one(found, faces)
+            news = [face for face, alike in zip(found, known, strict=True) if not alike.any()]
             for rota in self._rotas:
                 rota.note(one, news, self._now_s)
             faces = distinct([*faces, *found])
@@ -130,19 +135,26 @@ class CadenceObserver:
 
 
 _LEAST_STEP_S = 1 / 240
+_ONE_FACE = 0.4
+"""IoU from which two boxes are of one face."""
 _LEAP_S = 1.0
 """Longer than any cadence: after a jump of the clock it looks at once."""
 
 
-def is_same_face(a: Detection, b: Detection) -> bool:
-    """Tell whether two detectors found one face. A small face inside a larger box is another one."""
-    return a.box.iou(b.box) > 0.4
-
-
 def distinct(faces: Iterable[Detection]) -> list[Detection]:
     """Return each face once, under its highest score."""
-    kept: list[Detection] = []
-    for face in sorted(faces, key=lambda f: -f.score):
-        if not any(is_same_face(face, other) for other in kept):
-            kept.append(face)
-    return kept
+    by_score = sorted(faces, key=lambda f: -f.score)
+    alike = _are_one(by_score, by_score)
+    kept: list[int] = []
+    for i in range(len(by_score)):
+        if not alike[i, kept].any():
+            kept.append(i)
+    return [by_score[i] for i in kept]
+
+
+def _are_one(these: Sequence[Detection], those: Sequence[Detection]) -> NDArray[np.bool_]:
+    """Tell which pairs are one face that two detectors found, (len(these), len(those)).
+
+    A small face inside a larger box is another one.
+    """
+    return ious([face.box for face in these], [face.box for face in those]) > _ONE_FACE

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stream_guard.detect.passes import Pass
 from stream_guard.model.frame import Eye, View
-from stream_guard.model.geometry import Box
+from stream_guard.model.geometry import Box, ious
 from stream_guard.model.verdict import Detection
 
 _SURE: Final = 0.75
@@ -60,8 +60,7 @@ class SecondLook:
         """Return the faces, boxes in view pixels, with the doubtful ones' scores corrected."""
         doubtful = [face for face in faces if face.score < _SURE]
         others = [face for face in faces if not face.score < _SURE]  # one that is no number among them
-        recalled = [self._recall(view.to_frame(face.box)) for face in doubtful]
-        known = {i: found for i, found in enumerate(recalled) if found is not None}
+        known = self._recall([view.to_frame(face.box) for face in doubtful])
         due = [i for i in range(len(doubtful)) if i not in known or now_s - known[i].looked_s >= _FRESH_S]
         order = sorted(due, key=lambda i: -_urgency(known.get(i), doubtful[i], now_s))
         for i in order[: self._budget]:
@@ -73,9 +72,13 @@ class SecondLook:
             _corrected(face, known[i].score) if i in known else face for i, face in enumerate(doubtful)
         ]
 
-    def _recall(self, box: Box) -> _Verdict | None:
-        nearest = max(self._known, key=lambda verdict: verdict.box.iou(box), default=None)
-        return nearest if nearest and nearest.box.iou(box) > _SAME_PLACE else None
+    def _recall(self, places: Sequence[Box]) -> dict[int, _Verdict]:
+        """Return the earlier verdict about each place that has one, by the place's number."""
+        if not self._known:
+            return {}
+        likeness = ious(places, [verdict.box for verdict in self._known])
+        nearest = likeness.argmax(axis=1)
+        return {i: self._known[j] for i, j in enumerate(nearest) if likeness[i, j] > _SAME_PLACE}
 
     def _look(self, eye: Eye, view: View, face: Detection) -> float:
         """Return the score that the place gets in a close-up, 0 where no face is found there."""

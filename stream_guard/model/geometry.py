@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -110,6 +110,25 @@ class Box:
             k * self.x1 + share * other.x1,
             k * self.y1 + share * other.y1,
         )
+
+
+def corners(boxes: Sequence[Box]) -> NDArray[np.float64]:
+    """Return boxes as an array (n, 4) of x0, y0, x1, y1."""
+    return np.array([(b.x0, b.y0, b.x1, b.y1) for b in boxes], np.float64).reshape(-1, 4)
+
+
+def ious(these: Sequence[Box], those: Sequence[Box]) -> NDArray[np.float64]:
+    """Return what `Box.iou` says of each pair, (len(these), len(those)): in crowds pairs are many."""
+    a, b = corners(these)[:, np.newaxis], corners(those)[np.newaxis]
+    with np.errstate(invalid="ignore"):  # a broken detector's box that is no number is like no other
+        shared = _areas(np.concatenate((np.maximum(a, b)[..., :2], np.minimum(a, b)[..., 2:]), axis=-1))
+        union = _areas(a) + _areas(b) - shared
+        return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0.0)
+    return np.asarray(sides[..., 0] * sides[..., 1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
-from stream_guard.model.geometry import Box
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_guard.model.geometry import Box, corners, ious
 
 _Item = TypeVar("_Item")
 
@@ -28,18 +31,14 @@ def assign(tracks: Sequence[Box], detections: Sequence[Box]) -> list[tuple[int, 
     Greedy, not the Hungarian method: importing scipy for that takes 0.4 s and 45 MB, and without it the
     recall over 14 clips stayed at 0.995.
     """
-    wide_tracks = [box.inflated(BUFFER) for box in tracks]
-    wide_detections = [box.inflated(BUFFER) for box in detections]
-    candidates = sorted(
-        (-iou, i, j)
-        for i, track in enumerate(wide_tracks)
-        for j, detection in enumerate(wide_detections)
-        if (iou := track.iou(detection)) > _MIN_IOU and _are_alike(track, detection)
-    )
+    likeness = ious([box.inflated(BUFFER) for box in tracks], [box.inflated(BUFFER) for box in detections])
+    likeness[~_are_alike(corners(tracks), corners(detections))] = 0.0
+    rows, columns = np.nonzero(likeness > _MIN_IOU)
+    nearest_first = np.argsort(-likeness[rows, columns], kind="stable")
     pairs: list[tuple[int, int]] = []
     used_tracks: set[int] = set()
     used_detections: set[int] = set()
-    for _, i, j in candidates:
+    for i, j in zip(rows[nearest_first].tolist(), columns[nearest_first].tolist(), strict=True):
         if i not in used_tracks and j not in used_detections:
             pairs.append((i, j))
             used_tracks.add(i)
@@ -47,6 +46,8 @@ def assign(tracks: Sequence[Box], detections: Sequence[Box]) -> list[tuple[int, 
     return pairs
 
 
-def _are_alike(a: Box, b: Box) -> bool:
-    """Tell whether two boxes are about as large as each other."""
-    return max(a.w, b.w) <= _MOST_TIMES * min(a.w, b.w) and max(a.h, b.h) <= _MOST_TIMES * min(a.h, b.h)
+def _are_alike(tracks: NDArray[np.float64], detections: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which boxes, (n, 4) and (m, 4), are about as large as each other, (n, m)."""
+    a, b = (boxes[:, 2:] - boxes[:, :2] for boxes in (tracks, detections))
+    a, b = a[:, np.newaxis], b[np.newaxis]
+    return np.asarray((np.maximum(a, b) <= _MOST_TIMES * np.minimum(a, b)).all(axis=-1))

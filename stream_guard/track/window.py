@@ -6,7 +6,9 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from stream_guard.model.geometry import Box
+import numpy as np
+
+from stream_guard.model.geometry import Box, corners
 from stream_guard.model.verdict import (
     Between,
     Cover,
@@ -138,7 +140,10 @@ def _next_slot(newest: Slot, observation: Observation) -> Slot:
 def _uncovered(sight: Seen | Between, regions: tuple[Region, ...]) -> tuple[Detection, ...]:
     """Return the detections whose centre no region covers."""
     faces = sight.faces if isinstance(sight, Seen) else ()
-    return tuple(f for f in faces if not any(r.box.holds(f.box.cx, f.box.cy) for r in regions))
+    covers = corners([region.box for region in regions])
+    centres = np.array([(f.box.cx, f.box.cy) for f in faces]).reshape(-1, 1, 2)
+    held = np.all((covers[:, :2] <= centres) & (centres < covers[:, 2:]), axis=2)
+    return tuple(face for face, by in zip(faces, held, strict=True) if not by.any())
 
 
 def _enclosing(track: int, slots: list[Slot]) -> Box:
