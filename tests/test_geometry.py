@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_guard.model.geometry import Box, ious
+from stream_guard.model.geometry import Box, ious, overlaps
 
 _sides = st.floats(-50, 50, allow_nan=False, width=32)
 _boxes = st.lists(st.builds(Box, _sides, _sides, _sides, _sides), max_size=6)
@@ -15,13 +15,14 @@ _boxes = st.lists(st.builds(Box, _sides, _sides, _sides, _sides), max_size=6)
 
 @given(_boxes, _boxes)
 def test_many_boxes_are_compared_as_two_are(these: list[Box], those: list[Box]) -> None:
-    found = ious(these, those)
-    assert found.shape == (len(these), len(those))
+    shared, likeness = overlaps(these, those), ious(these, those)
+    assert shared.shape == likeness.shape == (len(these), len(those))
     for i, a in enumerate(these):
         for j, b in enumerate(those):
-            assert math.isclose(found[i, j], a.iou(b), abs_tol=1e-12)
+            assert math.isclose(shared[i, j], a.overlap(b), abs_tol=1e-9)
+            assert math.isclose(likeness[i, j], a.iou(b), abs_tol=1e-12)
 
 
 def test_a_box_that_is_no_number_is_like_no_other() -> None:
     lost = Box(math.nan, 0, 4, 4)
-    assert not (ious([lost, Box(0, 0, 4, 4)], [lost]) > 0).any()
+    assert not (ious([lost, Box(0, 0, 4, 4)], [lost]) > 0.0).any()

@@ -117,18 +117,22 @@ def corners(boxes: Sequence[Box]) -> NDArray[np.float64]:
     return np.array([(b.x0, b.y0, b.x1, b.y1) for b in boxes], np.float64).reshape(-1, 4)
 
 
-def ious(these: Sequence[Box], those: Sequence[Box]) -> NDArray[np.float64]:
-    """Return what `Box.iou` says of each pair, (len(these), len(those)): in crowds pairs are many."""
+def overlaps(these: Sequence[Box], those: Sequence[Box]) -> NDArray[np.float64]:
+    """Return what `Box.overlap` says of each pair, (len(these), len(those)): in crowds pairs are many.
+
+    A broken detector's box that is no number overlaps with nothing, or by NaN.
+    """
     a, b = corners(these)[:, np.newaxis], corners(those)[np.newaxis]
-    with np.errstate(invalid="ignore"):  # a broken detector's box that is no number is like no other
-        shared = _areas(np.concatenate((np.maximum(a, b)[..., :2], np.minimum(a, b)[..., 2:]), axis=-1))
-        union = _areas(a) + _areas(b) - shared
-        return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    with np.errstate(invalid="ignore"):
+        sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+        return np.asarray(np.maximum(sides, 0.0).prod(axis=-1))
 
 
-def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0.0)
-    return np.asarray(sides[..., 0] * sides[..., 1])
+def ious(these: Sequence[Box], those: Sequence[Box]) -> NDArray[np.float64]:
+    """Return what `Box.iou` says of each pair, (len(these), len(those)), or NaN as `overlaps` does."""
+    shared = overlaps(these, those)
+    union = np.add.outer([box.area for box in these], [box.area for box in those]) - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from stream_guard.errors import PipelineError
 from stream_guard.model.frame import Frame, Stamp
-from stream_guard.model.geometry import Box
+from stream_guard.model.geometry import Box, overlaps
 from stream_guard.model.picture import Channel, Component, Picture
 from stream_guard.model.polygon import Polygon
 from stream_guard.model.redacted import RENDER_SEAL, RedactedFrame
@@ -133,20 +133,16 @@ def _in_painting_order(looks: Sequence[tuple[Mask, Swatch]]) -> list[tuple[Mask,
     face. Masks on one face share the look of the oldest, the largest on top: an edge across the mouth, of two
     colours or of one, passes for detail.
     """
-    shared: list[tuple[int, Mask, Swatch]] = []
-    for age, (mask, own) in enumerate(looks):
-        shared.append(
-            next(
-                ((rank, mask, look) for rank, older, look in shared if _is_one_face(mask, older)),
-                (age, mask, own),
-            )
-        )
-    shared.sort(key=lambda one: (-one[0], one[1].box.area))
-    return [(mask, look) for _, mask, look in shared]
-
-
-def _is_one_face(a: Mask, b: Mask) -> bool:
-    return a.box.overlap(b.box) > _ONE_FACE * min(a.box.area, b.box.area)
+    boxes = [mask.box for mask, _ in looks]
+    areas = [box.area for box in boxes]
+    on_one_face = overlaps(boxes, boxes) > _ONE_FACE * np.minimum.outer(areas, areas)
+    lent: list[int] = []
+    """Whose look each mask has."""
+    for i in range(len(looks)):
+        older = np.flatnonzero(on_one_face[i, :i])
+        lent.append(lent[older[0]] if older.size else i)
+    order = sorted(range(len(looks)), key=lambda i: (-lent[i], areas[i]))
+    return [(looks[i][0], looks[lent[i]][1]) for i in order]
 
 
 def _draw_frame(picture: Picture, mask: Mask) -> None:
