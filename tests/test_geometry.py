@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ def test_many_boxes_are_compared_as_two_are(these: list[Box], those: list[Box]) 
             assert math.isclose(likeness[i, j], a.iou(b), abs_tol=1e-12)
 
 
-def test_a_box_that_is_no_number_is_like_no_other() -> None:
-    lost = Box(math.nan, 0, 4, 4)
-    assert not (ious([lost, Box(0, 0, 4, 4)], [lost]) > 0.0).any()
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("lost", [Box(math.nan, 0, 4, 4), Box(0, 0, math.inf, 4)])
+def test_a_box_that_is_not_finite_is_like_no_other(lost: Box) -> None:
+    assert (ious([lost, Box(0, 0, 4, 4)], [lost]) == 0.0).all()

@@ -120,7 +120,7 @@ def corners(boxes: Sequence[Box]) -> NDArray[np.float64]:
 def overlaps(these: Sequence[Box], those: Sequence[Box]) -> NDArray[np.float64]:
     """Return what `Box.overlap` says of each pair, (len(these), len(those)): in crowds pairs are many.
 
-    A broken detector's box that is no number overlaps with nothing, or by NaN.
+    A broken detector's box that is not finite may overlap by NaN.
     """
     a, b = corners(these)[:, np.newaxis], corners(those)[np.newaxis]
     with np.errstate(invalid="ignore"):
@@ -129,9 +129,10 @@ def overlaps(these: Sequence[Box], those: Sequence[Box]) -> NDArray[np.float64]:
 
 
 def ious(these: Sequence[Box], those: Sequence[Box]) -> NDArray[np.float64]:
-    """Return what `Box.iou` says of each pair, (len(these), len(those)), or NaN as `overlaps` does."""
+    """Return what `Box.iou` says of each pair, (len(these), len(those)); 0 where a box is not finite."""
     shared = overlaps(these, those)
-    union = np.add.outer([box.area for box in these], [box.area for box in those]) - shared
+    with np.errstate(invalid="ignore"):
+        union = np.add.outer([box.area for box in these], [box.area for box in those]) - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
