@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from stream_guard.detect.models import bundled_folder, load_verified, read_manif
 from stream_guard.detect.mtcnn import MTCNN
 from stream_guard.detect.presets import FLOOR, PRESETS, Detectors
 from stream_guard.detect.registry import DETECTORS, GROUPS, INDEPENDENT, members
-from stream_guard.detect.yunet import MODEL, YuNet
+from stream_guard.detect.yunet import MODEL
 from stream_guard.errors import ModelError, SettingsError
 from stream_guard.model.frame import View
 from stream_guard.model.geometry import Box
@@ -114,13 +115,19 @@ def test_its_floor_is_where_its_answers_begin(name: str) -> None:
         strict.close()
 
 
-def test_yunet_gets_blue_first_and_a_border_of_black() -> None:
+@pytest.mark.parametrize(("name", "red_plane"), [("yunet", 2), ("centerface", 0)])
+def test_networks_get_their_order_of_colours_and_a_border_of_black(name: str, red_plane: int) -> None:
     """The canary cannot tell: a portrait with red and blue swapped is found nearly as well."""
     red = np.zeros((30, 40, 3), np.uint8)
     red[..., 0] = 255
-    blob = YuNet(0.5)._blob(as_view(red).bgr)
+    detector: Any = ALL[name](0.5)
+    try:
+        detector.detect(as_view(np.full((32, 64, 3), 90, np.uint8)))  # leaves its picture in the memory
+        blob = detector._blobs.of(as_view(red).bgr)
+    finally:
+        detector.close()
     assert blob.shape == (1, 3, 32, 64)
-    assert [blob[0, c, :30, :40].mean() for c in range(3)] == [0, 0, 255]
+    assert [blob[0, c, :30, :40].mean() for c in range(3)] == [255 * (c == red_plane) for c in range(3)]
     assert not blob[0, :, 30:].any()
     assert not blob[0, :, :, 40:].any()
 

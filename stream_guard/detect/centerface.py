@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_guard.detect.blobs import Blobs
 from stream_guard.detect.models import load_verified
 from stream_guard.detect.nms import survivors
 from stream_guard.model.frame import View
@@ -35,11 +35,12 @@ class CenterFace:
         """Load the network; detections scoring under `floor` are not reported."""
         self._session: InferenceSession | None = onnx_session(load_verified(MODEL))
         self._floor = floor
+        self._blobs = Blobs(rgb=True)
 
     def detect(self, view: View) -> Sequence[Detection]:
         if self._session is None:
             raise RuntimeError(f"{self.name} was used after it was closed")
-        heat, size, offset = self._session.run(_HEADS, {"input.1": _blob(view.bgr)})
+        heat, size, offset = self._session.run(_HEADS, {"input.1": self._blobs.of(view.bgr)})
         if not all(np.isfinite(answer).all() for answer in (heat, size, offset)):
             raise ValueError("the network's answer is not a number")
         boxes, scores = _decode(heat[0, 0], size[0], offset[0], self._floor)
@@ -53,13 +54,7 @@ class CenterFace:
 
     def close(self) -> None:
         self._session = None
-
-
-def _blob(bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return (1, 3, H, W) RGB in 0..255, padded right and bottom to multiples of 32."""
-    height, width = bgr.shape[:2]
-    padded = cv2.copyMakeBorder(bgr, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)
-    return np.ascontiguousarray(padded[..., ::-1].transpose(2, 0, 1)[None], np.float32)
+        self._blobs.clear()
 
 
 def _decode(

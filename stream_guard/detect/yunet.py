@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_guard.detect.blobs import Blobs
 from stream_guard.detect.models import load_verified
 from stream_guard.detect.nms import survivors
 from stream_guard.model.frame import View
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 MODEL: Final = "face_detection_yunet_2023mar.onnx"
 STRIDES: Final = (8, 16, 32)
 _OUTPUTS: Final = [f"{head}_{stride}" for head in ("cls", "obj", "bbox") for stride in STRIDES]
-_KEPT_BLOBS: Final = 8
-"""Sizes: the view, turned and shrunk ones, and close-ups, of one source."""
 _NMS_IOU: Final = 0.45
 _SMALL_PX: Final = 24.0
 _LARGE_PX: Final = 96.0
@@ -45,12 +43,12 @@ class YuNet:
         """Load the network; detections scoring under `floor` are not reported."""
         self._session: InferenceSession | None = onnx_session(model or load_verified(MODEL))
         self._floor = floor
-        self._blobs: dict[tuple[int, ...], NDArray[np.float32]] = {}
+        self._blobs = Blobs()
 
     def detect(self, view: View) -> Sequence[Detection]:
         if self._session is None:
             raise RuntimeError(f"{self.name} was used after it was closed")
-        outputs = self._session.run(_OUTPUTS, {"input": self._blob(view.bgr)})
+        outputs = self._session.run(_OUTPUTS, {"input": self._blobs.of(view.bgr)})
         columns = -(-view.bgr.shape[1] // 32) * 32
         found = [
             _decode(outputs[i], outputs[3 + i], outputs[6 + i], stride, columns // stride, self._floor)
@@ -69,31 +67,9 @@ class YuNet:
             for x, y, w, h in (boxes[k].tolist(),)
         ]
 
-    def _blob(self, bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what the network takes: sides are multiples of 32.
-
-        Memory of a size is used again: 11 MB at 1280x720 cost 3 ms to page in.
-        """
-        shape = (1, 3, -(-bgr.shape[0] // 32) * 32, -(-bgr.shape[1] // 32) * 32)
-        if shape not in self._blobs:
-            if len(self._blobs) >= _KEPT_BLOBS:
-                self._blobs.clear()
-            self._blobs[shape] = np.empty(shape, np.float32)
-        return _fill(bgr, self._blobs[shape])
-
     def close(self) -> None:
         self._session = None
         self._blobs.clear()
-
-
-def _fill(bgr: NDArray[np.uint8], blob: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fill (1, 3, H, W) with BGR in 0..255, padded right and bottom."""
-    rows, columns = blob.shape[2] - bgr.shape[0], blob.shape[3] - bgr.shape[1]
-    padded = cv2.copyMakeBorder(bgr, 0, rows, 0, columns, cv2.BORDER_CONSTANT)
-    # blobFromImage takes 10 ms for 1280x736, this 1 ms
-    for plane, channel in enumerate(cv2.split(padded)):
-        blob[0, plane] = channel
-    return blob
 
 
 def _decode(

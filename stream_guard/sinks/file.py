@@ -17,7 +17,7 @@ from stream_guard.model.frame import Passthrough
 from stream_guard.model.geometry import Orientation
 from stream_guard.model.media import Media
 from stream_guard.model.redacted import RedactedFrame
-from stream_guard.native import ordinary_priority
+from stream_guard.native import call_behind, ordinary_priority
 from stream_guard.sinks.audio import Track, add_track
 from stream_guard.sinks.encoding import Encoding
 from stream_guard.sinks.publish import Draft
@@ -123,7 +123,7 @@ class FileSink:
                 for number, template in enumerate(self._facts.audio, 1):
                     self._tracks[template.index] = add_track(self._container, template, number, self.notes)
             with ordinary_priority():
-                self._container.start_encoding()
+                call_behind(self._container.start_encoding)
             self._only_header = True
         except (av.FFmpegError, ValueError) as exc:
             raise self._failure(exc) from exc
