@@ -20,10 +20,12 @@ from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from stream_guard.errors import OutputError, SettingsError
+from stream_guard.model.live import Status
 from stream_guard.outputs.branch import Branches
 from stream_guard.settings.web import Web
 from stream_guard.web.app import create_app
 from stream_guard.web.channel import Channel
+from stream_guard.web.headers import HEADERS
 from stream_guard.web.server import WebServer
 from tests.stations import Feeder
 from tests.streams import new_threads
@@ -120,6 +122,19 @@ def test_every_answer_binds_the_browser(server: WebServer, path: str) -> None:
     assert answer.headers["X-Frame-Options"] == "DENY"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert not [name for name in answer.headers if name.startswith("access-control") or name == "server"]
+
+
+class BrokenStation(FedStation):
+    def status(self) -> Status:
+        raise ArithmeticError("as no station should")
+
+
+def test_an_answer_about_a_mistake_binds_the_browser_too(feeder: Feeder) -> None:
+    with serving(cam=BrokenStation(feeder)) as running:
+        answer = httpx.get(f"{running.address}api/streams")
+    assert answer.status_code == 500
+    assert answer.json()["detail"] == "The server made a mistake (ArithmeticError); please report it."
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
 
 
 def test_there_are_no_pages_that_load_from_elsewhere(server: WebServer) -> None:

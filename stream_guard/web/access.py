@@ -1,4 +1,4 @@
-"""Who may use the server: host and origin lists, the token, and the headers that bind the browser."""
+"""Who may use the server: host and origin lists, and the token."""
 
 from __future__ import annotations
 
@@ -6,35 +6,20 @@ import hashlib
 import hmac
 import html
 import ipaddress
-from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stream_guard.errors import SettingsError
 from stream_guard.settings.web import Web
+from stream_guard.web.headers import with_headers
 from stream_guard.web.refusal import problem
 
 COOKIE: Final = "stream_guard"
 LEAST_TOKEN: Final = 16
-_CSP: Final = (
-    "default-src 'self'; media-src 'self' blob: mediastream:; object-src 'none'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
-)
-_HEADERS: Final = {
-    "Content-Security-Policy": _CSP,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
-    "Cache-Control": "no-store",
-}
 _COOKIE_S: Final = 30 * 24 * 3600
 _HEALTH: Final = "/healthz"
 _PAGES: Final = {"/", "/live", "/docs"}
@@ -102,7 +87,7 @@ class Gate:
             return
         request = Request(scope)
         refusal = self._refusal(request)
-        await (refusal or self._app)(scope, receive, _with_headers(send))
+        await (refusal or self._app)(scope, receive, with_headers(send))
 
     def _refusal(self, request: Request) -> Response | None:
         foreign = self._foreign(request)
@@ -201,14 +186,3 @@ def _without_token(request: Request) -> str:
 def _opens_page(request: Request) -> bool:
     """Tell whether somebody follows a link to a page: other sites may link to no more than that."""
     return _is_page(request) and request.headers.get("sec-fetch-mode") == "navigate"
-
-
-def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
-                headers.setdefault(name, value)
-        await send(message)
-
-    return sending

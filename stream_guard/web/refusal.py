@@ -18,6 +18,7 @@ from stream_guard.errors import SettingsError, StreamGuardError
 from stream_guard.jobs import job
 from stream_guard.web import peer
 from stream_guard.web.documents import Problem
+from stream_guard.web.headers import HEADERS
 
 RETRY_S: Final = 2
 _METHODS: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT")
@@ -111,7 +112,8 @@ async def _gone(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _broken(_: Request, error: Exception) -> JSONResponse:
-    return problem(500, "internal", f"The server made a mistake ({type(error).__name__}); please report it.")
+    detail = f"The server made a mistake ({type(error).__name__}); please report it."
+    return problem(500, "internal", detail, HEADERS)  # answered outside all that else would add them
 
 
 def _sentence(detail: object) -> str:
