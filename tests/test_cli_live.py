@@ -71,6 +71,11 @@ def frames_from(url: str, count: int) -> list[av.VideoFrame]:
     return frames
 
 
+def frames_of(path: Path) -> Iterator[av.VideoFrame]:
+    with av.open(path) as container:
+        yield from container.decode(video=0)
+
+
 def test_a_camera_is_served_recorded_and_shown_at_once(tmp_path: Path) -> None:
     """A real RTSP camera in; the built-in RTSP server, a recording and the page out."""
     require_rtsp_server()
@@ -87,9 +92,8 @@ def test_a_camera_is_served_recorded_and_shown_at_once(tmp_path: Path) -> None:
             answer = httpx.get(f"{address}api/streams").text + httpx.get(f"{address}metrics").text
             assert "door" in answer
             assert CANARY not in answer + " ".join(process.args)  # type: ignore[arg-type]
-    (segment, *_) = sorted((tmp_path / "recorded").glob("door_*.mp4"))
-    with av.open(segment) as container:
-        assert sum(1 for _ in container.decode(video=0)) > 5
+    segments = sorted((tmp_path / "recorded").glob("door_*.mp4"))  # a new one where the card gave way
+    assert sum(sum(1 for _ in frames_of(segment)) for segment in segments) >= 10
 
 
 def test_two_cameras_one_of_them_dead(tmp_path: Path) -> None:

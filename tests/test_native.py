@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,6 @@ from pathlib import Path
 import pytest
 
 from stream_guard.native import call_behind, imported_later
-from stream_guard.sinks.encoding import Encoding
-from stream_guard.sinks.file import FileSink
-from stream_guard.sources.file import FileSource
 from tests.media import Clip, make
 
 NO_PLOTS = """
@@ -27,9 +23,26 @@ assert matplotlib.pyplot.Figure is drawing_utils.plt.Figure
 """
 
 
-def niceness() -> dict[int, int]:
+OPENS_AN_ENCODER = """
+import os, sys
+from pathlib import Path
+from stream_guard.sinks.encoding import Encoding
+from stream_guard.sinks.file import FileSink
+from stream_guard.sources.file import FileSource
+
+def niceness():
     threads = (int(path.name) for path in Path("/proc/self/task").iterdir())
     return {thread: os.getpriority(os.PRIO_PROCESS, thread) for thread in threads}
+
+origin = FileSource(Path(sys.argv[1]))
+before = niceness()
+sink = FileSink(Path(sys.argv[2]), origin.media, Encoding())
+after = niceness()
+sink.abort()
+here = os.getpriority(os.PRIO_PROCESS, 0)
+assert {thread: after[thread] for thread in before} == before, (before, after)
+assert {after[thread] for thread in after.keys() - before.keys()} == {here + 5}, (before, after)
+"""
 
 
 def test_mediapipe_brings_its_plots_only_when_it_draws() -> None:
@@ -52,16 +65,10 @@ def test_a_module_that_is_not_there_is_missed_when_it_is_used() -> None:
 
 
 def test_an_encoders_threads_stand_behind_and_no_others(tmp_path: Path) -> None:
-    origin = FileSource(make(tmp_path / "a.mp4", Clip()))
-    before = niceness()
-    sink = FileSink(tmp_path / "b.mp4", origin.media, Encoding())
-    try:
-        after = niceness()
-    finally:
-        sink.abort()
-    here = os.getpriority(os.PRIO_PROCESS, 0)
-    assert {thread: after[thread] for thread in before} == before
-    assert {after[thread] for thread in after.keys() - before.keys()} == {here + 5}
+    """In a process of its own: other tests leave threads that come and go."""
+    source = make(tmp_path / "a.mp4", Clip(width=640, height=480))
+    command = [sys.executable, "-c", OPENS_AN_ENCODER, str(source), str(tmp_path / "b.mp4")]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[1])
 
 
 def test_what_goes_wrong_behind_is_raised() -> None:
