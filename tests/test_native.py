@@ -64,6 +64,21 @@ def test_a_module_that_is_not_there_is_missed_when_it_is_used() -> None:
         _ = no_such_module.something
 
 
+def test_a_module_may_be_used_at_once() -> None:
+    """Nor may it stand in the way of another thread that imports something of its package."""
+    code = """
+import sys
+from stream_guard.native import imported_later
+with imported_later("xml", "xml.dom"):
+    import xml.dom
+    assert xml.dom.Node.TEXT_NODE == 3
+    import xml.sax
+    assert xml.sax.make_parser
+assert sys.modules["xml.dom"].Node is xml.dom.Node
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_an_encoders_threads_stand_behind_and_no_others(tmp_path: Path) -> None:
     """In a process of its own: other tests leave threads that come and go."""
     source = make(tmp_path / "a.mp4", Clip(width=640, height=480))
