@@ -51,9 +51,12 @@ def _libraries() -> str:
     with libraries_required():
         import av
         import cv2
-        import mediapipe
-        import mediapipe.tasks.python  # loads the native part
         import onnxruntime
+
+        from stream_guard.detect.blazeface import import_mediapipe
+
+        import_mediapipe()
+        import mediapipe
     return (
         f"PyAV {av.__version__}, OpenCV {cv2.__version__}, onnxruntime {onnxruntime.__version__}, "
         f"MediaPipe {mediapipe.__version__}"

@@ -38,7 +38,7 @@ _SHORT: Final = _Kind("mediapipe-short", SHORT_RANGE, top=0.2, noise=0.6)
 _FULL: Final = _Kind("mediapipe-full", FULL_RANGE, top=0.12, noise=0.375)
 
 
-def _mediapipe() -> tuple[Any, Any]:
+def import_mediapipe() -> tuple[Any, Any]:
     """Return MediaPipe's tasks and those for vision, imported when they are first needed.
 
     It imports what it draws and records with: 0.55 s and 36 MB, for nothing that is used here.
@@ -52,7 +52,7 @@ class BlazeFace:
 
     def __init__(self, kind: _Kind, floor: float) -> None:
         """Load a model; detections scoring under `floor` are not reported."""
-        tasks, vision = _mediapipe()
+        tasks, vision = import_mediapipe()
         self.name = kind.name
         self._kind = kind
         self._detector: Any = vision.FaceDetector.create_from_options(

@@ -48,10 +48,10 @@ class YuNet:
     def detect(self, view: View) -> Sequence[Detection]:
         if self._session is None:
             raise RuntimeError(f"{self.name} was used after it was closed")
-        outputs = self._session.run(_OUTPUTS, {"input": self._blobs.of(view.bgr)})
-        columns = -(-view.bgr.shape[1] // 32) * 32
+        blob = self._blobs.of(view.bgr)
+        outputs = self._session.run(_OUTPUTS, {"input": blob})
         found = [
-            _decode(outputs[i], outputs[3 + i], outputs[6 + i], stride, columns // stride, self._floor)
+            _decode(outputs[i], outputs[3 + i], outputs[6 + i], stride, blob.shape[3] // stride, self._floor)
             for i, stride in enumerate(STRIDES)
         ]
         boxes = np.concatenate([b for b, _ in found])
