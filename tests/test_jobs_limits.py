@@ -162,6 +162,19 @@ def test_workers_that_cannot_start_show_and_jobs_stay_queued(
         eventually(lambda: jobs.health().trouble is None)
 
 
+def test_a_worker_that_has_loaded_nothing_yet_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = tmp_path / "never_ready"
+    never.write_text("#!/bin/sh\nread memory\nread command\n")
+    never.chmod(0o700)
+    others = set(workers_of(os.getpid()))
+    monkeypatch.setattr(sys, "executable", str(never))
+    with queue(tmp_path / "jobs") as jobs:
+        eventually(lambda: len(set(workers_of(os.getpid())) - others) == 2)
+        assert jobs.health().workers_alive == 0
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_fault_in_the_queue_itself_shows_and_the_job_stays_queued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

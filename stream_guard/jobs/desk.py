@@ -38,7 +38,7 @@ class Desk:
 
     @property
     def alive(self) -> int:
-        return int(self._keeper.is_alive)
+        return int(self._keeper.is_up)
 
     @property
     def trouble(self) -> str | None:

@@ -20,9 +20,9 @@ class Keeper:
         self._lock = RLock()
 
     @property
-    def is_alive(self) -> bool:
+    def is_up(self) -> bool:
         worker = self._worker
-        return worker is not None and worker.is_alive
+        return worker is not None and worker.is_up
 
     def ready(self) -> WorkerProcess:
         """Return the worker with its models loaded. It dies with the thread that starts it.

@@ -55,11 +55,17 @@ class WorkerProcess:
         self._pipes = [pipe for pipe in (process.stdin, process.stdout, process.stderr) if pipe is not None]
         self._commands, self._answers, self._errors = self._pipes
         self._pending = self._log = b""
+        self._is_ready = False
         self._send({"memory_mb": memory_mb, "nice": nice})
 
     @property
     def is_alive(self) -> bool:
         return self._process.poll() is None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it runs and has loaded its models; one that can never start is not up while it tries."""
+        return self._is_ready and self.is_alive
 
     def await_ready(self) -> None:
         """Raises JobFailed: it cannot load what it needs, or not in time."""
@@ -73,6 +79,7 @@ class WorkerProcess:
                 exc.code,
                 exc.exit_code,
             ) from exc
+        self._is_ready = True
 
     def ask(self, command: Told, within_s: float, listen: Callable[[Told], None] = lambda _: None) -> Told:
         """Have something done and return what came of it; `listen` is called with what is told meanwhile.

@@ -59,7 +59,7 @@ class Slots:
 
     @property
     def alive(self) -> int:
-        return sum(slot.keeper.is_alive for slot in self._slots)
+        return sum(slot.keeper.is_up for slot in self._slots)
 
     @property
     def trouble(self) -> str | None:

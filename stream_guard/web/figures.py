@@ -143,7 +143,7 @@ def of_jobs(health: Health) -> str:
         ("jobs_bytes", "Bytes of all uploads and results.", health.bytes_used),
         ("jobs_quota_bytes", "Bytes that they may have together.", health.quota_bytes),
         ("jobs_workers", "Jobs that may run at once.", health.workers),
-        ("jobs_workers_alive", "Worker processes that are up.", health.workers_alive),
+        ("jobs_workers_alive", "Worker processes that are up, their models loaded.", health.workers_alive),
     ):
         lines += [f"# HELP stream_guard_{name} {text}", f"# TYPE stream_guard_{name} gauge"]
         lines.append(f"stream_guard_{name} {value}")
