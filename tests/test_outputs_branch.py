@@ -105,6 +105,19 @@ def test_a_newcomer_gets_a_key_frame_soon_and_many_of_them_share_it() -> None:
     assert all(gap >= 0.5 for gap in apart)
 
 
+def test_a_newcomer_does_not_wait_because_a_key_frame_was_just_due() -> None:
+    with Feeder() as feeder:
+        branch = Branch(feeder.hub, "h264", LiveEncoding(key_interval_s=1.0))
+        with branch.subscribe() as first:
+            _, due = islice((one for one in first if one.key), 2)
+            with branch.subscribe() as newcomer:
+                coded = newcomer.take(2)
+        branch.close()
+    assert coded is not None
+    assert coded.key
+    assert 0 < coded.shown_s - due.shown_s < 0.5
+
+
 def test_a_slow_subscriber_goes_on_at_a_key_frame_and_slows_nobody() -> None:
     with Feeder() as feeder:
         branch = Branch(feeder.hub, "h264", LiveEncoding(key_interval_s=0.5))

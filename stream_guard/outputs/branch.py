@@ -123,7 +123,6 @@ class Subscription:
 
 class _Coder(Protocol):
     generation: int
-    last_key_s: float
 
     def encode(self, aired: Aired, *, force_key: bool = False) -> list[Coded]: ...
 
@@ -221,13 +220,17 @@ class Branch:
     def _encode_all(self, tap: Tap) -> bool:
         """Code and hand on until the hub closes; return True where it ended for want of subscribers."""
         encoder = self._coder()
+        forced_s = float("-inf")
         for aired in tap:
             if self._retires():
                 return True
-            force = self._key_wanted.is_set() and aired.shown_s - encoder.last_key_s >= _KEY_FRAMES_APART_S
+            # apart from the last one asked for, not from one that was due: a newcomer would wait for nothing
+            force = self._key_wanted.is_set() and aired.shown_s - forced_s >= _KEY_FRAMES_APART_S
             if force:
-                self._key_wanted.clear()
+                forced_s = aired.shown_s
             coded = encoder.encode(aired, force_key=force)
+            if any(one.key for one in coded):
+                self._key_wanted.clear()  # before handing it on: whoever has asked by now gets it
             self._generation = encoder.generation
             for one in coded:
                 self.parameters = one.parameters

@@ -33,8 +33,6 @@ class OpusEncoder:
     def __init__(self, generation: int = 0) -> None:
         """The first packet opens it, as generation + 1."""
         self.generation = generation
-        self.last_key_s = float("-inf")
-        """When the newest packet is heard."""
         self._clock = SoundClock()
         self._stream: Any = None
         self._next: int | None = None
@@ -90,5 +88,4 @@ class OpusEncoder:
         piece.pts, piece.time_base = self._next, _TICK
         self._next = (self._next or 0) + _SAMPLES
         for packet in self._encoder.encode(piece):
-            self.last_key_s = packet.pts / _HZ
-            yield Coded(packet, True, self.last_key_s, None, self.generation, _PARAMETERS)
+            yield Coded(packet, True, packet.pts / _HZ, None, self.generation, _PARAMETERS)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import HTMLResponse
-from starlette.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
 from stream_guard.web.refusal import Refusal
 from stream_guard.web.studio import StudioHere
 
 STATIC: Final = Path(__file__).parent / "static"
+_TYPES: Final = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 router = APIRouter(include_in_schema=False)
 
 
 def add_pages(app: FastAPI, first: str) -> None:
     """Add all pages; `first` is the one that opens at /."""
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(router)
 
     @app.get("/", include_in_schema=False)
@@ -50,11 +55,21 @@ async def docs() -> Response:
     return _page("docs")
 
 
+@router.api_route("/static/{path:path}", methods=["GET", "HEAD"])
+async def static(path: str) -> Response:
+    if path not in _files():
+        raise HTTPException(404)
+    return Response(_files()[path], media_type=_TYPES[PurePath(path).suffix])
+
+
 def _page(name: str) -> Response:
-    return HTMLResponse(_text(name))
+    return HTMLResponse(_files()[f"{name}.html"])
 
 
 @cache
-def _text(name: str) -> bytes:
-    """Return a page from memory: who waits for the disk waits for all that is written to it."""
-    return (STATIC / f"{name}.html").read_bytes()
+def _files() -> dict[str, bytes]:
+    """Return all there is by name, from memory: who waits for the disk waits for all that is written to it.
+
+    Nor does a request for one of them wait for another thread, which the stations' would keep waiting.
+    """
+    return {p.relative_to(STATIC).as_posix(): p.read_bytes() for p in STATIC.rglob("*") if p.suffix in _TYPES}
