@@ -57,7 +57,7 @@ class CadenceObserver:
         self._rotas = rotas
         self._low_contrast = low_contrast
         self._cadence = cadence
-        self._look_stretch = self._turn_stretch = 1.0
+        self._stretch = 1.0
         self._size = self._full_size = size
         self._second_looks = second_looks or {}
         self._scenes = SceneChanges()
@@ -83,13 +83,9 @@ class CadenceObserver:
         return Observation(frame.stamp, *size, sight, grey, scene_start)
 
     def shed(self, view_share: float, look_share: float) -> None:
-        """Spend less from now on: a share of the usual view, and so much more time between looks.
-
-        Those that look in turn wait longer also by what the smaller view saves the main ones: they are shown
-        pictures of the size they always get.
-        """
+        """Spend less from now on: a share of the usual view, and so much more time between all looks."""
         self._size = replace(self._full_size, side=round(self._full_size.side * view_share))
-        self._look_stretch, self._turn_stretch = look_share, look_share / view_share**2
+        self._stretch = look_share
 
     def close(self) -> None:
         """Nothing is held but the last small grey copy."""
@@ -106,11 +102,11 @@ class CadenceObserver:
         if low_contrast:
             passes += self._low_contrast
         for rota in self._rotas:
-            passes += rota.everyone(now) if everything else rota.due(now, self._turn_stretch)
+            passes += rota.everyone(now) if everything else rota.due(now, self._stretch)
         return passes
 
     def _is_due(self, now: float) -> bool:
-        return is_due(self._looked_s, now, self._cadence.look_s * self._look_stretch)
+        return is_due(self._looked_s, now, self._cadence.look_s * self._stretch)
 
     def _sight(self, eye: Eye, view: View, passes: Sequence[Pass]) -> Sight:
         faces: list[Detection] = []
