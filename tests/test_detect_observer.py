@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stream_guard.detect.canary import FACE
-from stream_guard.detect.observer import Cadence, CadenceObserver, ViewSize, distinct
+from stream_guard.detect.observer import Cadence, CadenceObserver, ViewSize
 from stream_guard.detect.passes import Pass
 from stream_guard.detect.presets import FLOOR
 from stream_guard.detect.rota import Rota
@@ -263,12 +263,6 @@ def test_a_frame_without_a_view_is_unseen() -> None:
 
 
 # -- several detectors ----------------------------------------------------------------------------
-
-
-def test_one_face_found_twice_is_one_and_small_ones_inside_large_ones_stay() -> None:
-    large, same, small = Box(0, 0, 100, 100), Box(4, 4, 104, 104), Box(30, 30, 60, 60)
-    faces = [Detection(large, 0.6, "a"), Detection(same, 0.8, "b"), Detection(small, 0.3, "c")]
-    assert [f.detector for f in distinct(faces)] == ["b", "c"]
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,8 @@ _BOXES = st.builds(
     st.floats(0.5, 120),
     st.floats(0.5, 120),
 )
-_FACES = st.builds(Detection, _BOXES, st.floats(0, 1), st.just("test"))
+_BELOW = st.one_of(st.none(), st.floats(0, 1.5))
+_FACES = st.builds(Detection, _BOXES, st.floats(0, 1), st.just("test"), _BELOW)
 _SIGHTS = st.one_of(
     st.builds(Seen, st.lists(_FACES, max_size=4).map(tuple)),
     st.just(Between()),
@@ -89,7 +90,8 @@ def test_the_contract_holds_whatever_is_seen(observations: list[Observation], la
         assert len(set(tracks)) == len(tracks)
         for face in sight.faces if isinstance(sight, Seen) else ():
             if face.score >= RULES.confidence:
-                assert any(region.box.contains(face.box) for region in cover.regions)
+                whole = face.box.grown(0, 0, 0, (face.below or 0.0) * face.box.h)
+                assert any(region.box.contains(whole, slack=1e-4) for region in cover.regions)
 
 
 def test_a_negative_lag_is_refused() -> None:
@@ -134,6 +136,24 @@ def test_a_face_is_held_after_it_was_last_found() -> None:
     found = covers(_strip(*_steady(0, 20), frames=100))
     # 2 frames more: a region takes in the boxes of its neighbours
     assert _covered(found, FACE) == list(range(20 + round(RULES.hold_s * FPS) + 1))
+
+
+def test_a_chin_seen_once_further_down_is_covered_in_all_frames_of_the_lag_and_until_it_is_seen_again() -> (
+    None
+):
+    looks = _steady(0, 60)
+    for index, below in ((20, 0.5), (40, 0.0)):
+        looks[index] = _told(looks[index], below)
+    found = covers(looks, lag=12)
+    masked = FACE.grown(0, 0, 0, 0.5 * FACE.h)
+    assert _covered(found, masked) == list(range(20 - 12, 40))
+    assert _covered(found, FACE) == list(range(61))
+    assert found[45].regions[0].box.h < 1.1 * FACE.h
+
+
+def _told(look: Observation, below: float) -> Observation:
+    assert isinstance(look.sight, Seen)
+    return replace(look, sight=Seen(tuple(replace(face, below=below) for face in look.sight.faces)))
 
 
 def test_a_held_region_grows() -> None:

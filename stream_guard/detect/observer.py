@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
+from stream_guard.detect.agreement import are_one, distinct, with_chins
 from stream_guard.detect.passes import Pass, has_low_contrast
 from stream_guard.detect.rota import Rota, is_due
 from stream_guard.detect.scene import SceneChanges
 from stream_guard.detect.second_look import SecondLook
 from stream_guard.model.frame import Eye, Frame, View
-from stream_guard.model.geometry import ious
 from stream_guard.model.verdict import Between, Detection, Observation, Seen, Sight, Unseen
 
 
@@ -48,10 +45,11 @@ class CadenceObserver:
         cadence: Cadence,
         size: ViewSize,
         second_looks: Mapping[Pass, SecondLook] | None = None,
+        ends_by: str | None = None,
     ) -> None:
         """Main passes look every time, `low_contrast` beside them where needed, each rota's in turn.
 
-        What a pass is in doubt about gets its second look.
+        What a pass is in doubt about gets its second look; `ends_by` names the detector that knows chins.
         """
         self._main = main
         self._rotas = rotas
@@ -60,6 +58,7 @@ class CadenceObserver:
         self._stretch = 1.0
         self._size = self._full_size = size
         self._second_looks = second_looks or {}
+        self._ends_by = ends_by
         self._scenes = SceneChanges()
         self._time_s = 0.0
         self._now_s = 0.0
@@ -110,6 +109,7 @@ class CadenceObserver:
 
     def _sight(self, eye: Eye, view: View, passes: Sequence[Pass]) -> Sight:
         faces: list[Detection] = []
+        seen: list[Detection] = []
         for one in passes:
             try:
                 found = [replace(face, box=view.to_frame(face.box)) for face in self._look(one, eye, view)]
@@ -117,12 +117,13 @@ class CadenceObserver:
                 return Unseen(f"{one.detector.name} failed: {exc}")
             if not all(face.box.is_finite and 0 <= face.score <= 1 for face in found):
                 return Unseen(f"{one.detector.name} gave a face that is not a number")
-            known = _are_one(found, faces)
+            known = are_one(found, faces)
             news = [face for face, alike in zip(found, known, strict=True) if not alike.any()]
             for rota in self._rotas:
                 rota.note(one, news, self._now_s)
             faces = distinct([*faces, *found])
-        return Seen(tuple(faces))
+            seen += found
+        return Seen(with_chins(faces, seen, self._ends_by))
 
     def _look(self, one: Pass, eye: Eye, view: View) -> Sequence[Detection]:
         found = one.look(view)
@@ -131,26 +132,5 @@ class CadenceObserver:
 
 
 _LEAST_STEP_S = 1 / 240
-_ONE_FACE = 0.4
-"""IoU from which two boxes are of one face."""
 _LEAP_S = 1.0
 """Longer than any cadence: after a jump of the clock it looks at once."""
-
-
-def distinct(faces: Iterable[Detection]) -> list[Detection]:
-    """Return each face once, under its highest score."""
-    by_score = sorted(faces, key=lambda f: -f.score)
-    alike = _are_one(by_score, by_score)
-    kept: list[int] = []
-    for i in range(len(by_score)):
-        if not alike[i, kept].any():
-            kept.append(i)
-    return [by_score[i] for i in kept]
-
-
-def _are_one(these: Sequence[Detection], those: Sequence[Detection]) -> NDArray[np.bool_]:
-    """Tell which pairs are one face that two detectors found, (len(these), len(those)).
-
-    A small face inside a larger box is another one.
-    """
-    return ious([face.box for face in these], [face.box for face in those]) > _ONE_FACE

@@ -112,7 +112,8 @@ class Detectors:
         )
         main = Pass(yunet)
         again = {one: SecondLook(one, preset.closeups) for one in (main, *turned, contrast)}
-        return CadenceObserver([main], rotas, [contrast], preset.cadence, preset.view, again)
+        ends_by = _SECOND_OPINION
+        return CadenceObserver([main], rotas, [contrast], preset.cadence, preset.view, again, ends_by)
 
     def named(self, name: str) -> Detector:
         """Return one of them; raises KeyError where it is not among the loaded ones."""

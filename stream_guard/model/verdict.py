@@ -21,6 +21,8 @@ class Detection:
     score: float
     """Confidence, 0 to 1."""
     detector: str
+    below: float | None = None
+    """How far below the box others saw the face end, in shares of its height; None where no other saw it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,8 @@ class Track:
     """Of (cx, cy, log w, log h), per second."""
     ends_s: float = math.inf
     """Set by a scene cut."""
+    below: float = 0.0
+    """How far below its box others saw it end, when they last did, in shares of its height."""
 
     def ahead(self, dt: float) -> Box:
         """Return the path moved on by `dt` seconds at constant velocity."""
@@ -150,12 +152,13 @@ class FixedLagSmoother:
     def _found(self, track: Track, slot: Slot, face: Detection) -> None:
         """Extend a track to a detection and fill the frames since its last one."""
         gap_s = slot.clock_s - track.seen_s
+        track.below = track.below if face.below is None else face.below
         for between in self._window.since(track.seen_s):
             share = (between.clock_s - track.seen_s) / gap_s
-            between.add(track.number, Mark(track.box.blend(face.box, share), Origin.TRACKED))
-        slot.add(track.number, Mark(face.box, Origin.DETECTED, face.score))
+            between.add(track.number, Mark(track.box.blend(face.box, share), Origin.TRACKED, track.below))
+        slot.add(track.number, Mark(face.box, Origin.DETECTED, track.below, face.score))
         if self._last_look and track.seen_s < self._last_look.clock_s:
-            self._trace_back(track.number, slot, face.box, min(gap_s, self._rules.backfill_s))
+            self._trace_back(track, slot, face.box, min(gap_s, self._rules.backfill_s))
         track.velocity = _velocity(track.box, face.box, gap_s)
         track.box = track.path = face.box
         track.seen_s = slot.clock_s
@@ -168,7 +171,8 @@ class FixedLagSmoother:
         evidence = self._evidence(face)
         tail = (slot, face.box)
         track = Track(self._numbers, face.box, slot.clock_s, face.box, tail, slot.clock_s, evidence)
-        slot.add(track.number, Mark(face.box, Origin.DETECTED, face.score))
+        track.below = face.below or 0.0
+        slot.add(track.number, Mark(face.box, Origin.DETECTED, track.below, face.score))
         self._tracks.append(track)
         return track
 
@@ -190,7 +194,7 @@ class FixedLagSmoother:
         origin = Origin.TRACKED if path else Origin.HELD
         for between in self._window.since(before.clock_s):
             box = old.blend(track.path, (between.clock_s - before.clock_s) / dt)
-            between.add(track.number, Mark(box.inflated(self._grown(track.growth)), origin))
+            between.add(track.number, Mark(box.inflated(self._grown(track.growth)), origin, track.below))
 
     def _guess(self, slot: Slot) -> None:
         """Mark all tracks in a frame that nobody looked at; the next look says better."""
@@ -200,7 +204,7 @@ class FixedLagSmoother:
                 continue
             box = Box.enclosing((track.ahead(dt), track.path))
             growth = self._grown(track.growth + dt * self._rules.growth_per_s)
-            slot.add(track.number, Mark(box.inflated(growth), Origin.HELD, provisional=True))
+            slot.add(track.number, Mark(box.inflated(growth), Origin.HELD, track.below, provisional=True))
 
     def _is_over(self, track: Track, slot: Slot) -> bool:
         wait_s = max(self._reach(track, self._rules.hold_s), self._rules.linger_s)
@@ -236,10 +240,10 @@ class FixedLagSmoother:
         slot, box = track.tail
         reach_s = self._reach(track, self._rules.backfill_s) - (track.birth_s - slot.clock_s)
         if reach_s > 0:
-            track.tail = self._trace_back(track.number, slot, box, reach_s, track.birth_s - slot.clock_s)
+            track.tail = self._trace_back(track, slot, box, reach_s, track.birth_s - slot.clock_s)
 
     def _trace_back(
-        self, number: int, start: Slot, box: Box, reach_s: float, age_s: float = 0.0
+        self, track: Track, start: Slot, box: Box, reach_s: float, age_s: float = 0.0
     ) -> tuple[Slot, Box]:
         """Follow a box backwards through the open frames and mark it there; return where that ended."""
         newer = start
@@ -250,7 +254,7 @@ class FixedLagSmoother:
             moved = _flow(newer, older, box)
             box = moved or box
             growth = (age_s + step_s) * (self._rules.flow_growth_per_s if moved else self._rules.growth_per_s)
-            older.add(number, Mark(box.inflated(self._grown(growth)), Origin.TRACKED))
+            older.add(track.number, Mark(box.inflated(self._grown(growth)), Origin.TRACKED, track.below))
             newer = older
         return newer, box
 

@@ -36,6 +36,8 @@ class Mark:
     box: Box
     """In the steady world of the window, like all boxes in the tracker."""
     origin: Origin
+    below: float = 0.0
+    """How far below the box the face is known to end, in shares of its height."""
     score: float = 0.0
     provisional: bool = False
     """A guess for a frame that the cadence skipped: the next look replaces it."""
@@ -60,7 +62,8 @@ class Slot:
             return
         weaker = mark.provisional or old.origin is Origin.DETECTED
         keep = old if weaker else mark
-        self.marks[track] = replace(keep, box=Box.enclosing((old.box, mark.box)))
+        box = Box.enclosing((old.box, mark.box))
+        self.marks[track] = replace(keep, box=box, below=max(old.below, mark.below))
 
 
 class Window:
@@ -100,13 +103,19 @@ class Window:
         slot = self.open[0]
         near = self._same_scene()
         regions = tuple(
-            Region(track, slot.placement.to_frame(_enclosing(track, near)), mark.origin, mark.score)
+            Region(track, slot.placement.to_frame(self._whole(track, near)), mark.origin, mark.score)
             for track, mark in slot.marks.items()
         )
         sight, stamp = slot.observation.sight, slot.observation.stamp
         if isinstance(sight, Unseen):
             return Cover(stamp, regions, whole=sight.reason)
         return Cover(stamp, regions, uncovered=_uncovered(sight, regions))
+
+    def _whole(self, track: int, near: list[Slot]) -> Box:
+        """Return where a track is in the oldest open frame, down to where its chin is known to be by now."""
+        box = Box.enclosing(slot.marks[track].box for slot in near if track in slot.marks)
+        below = max(slot.marks[track].below for slot in self.open if track in slot.marks)
+        return box.grown(0, 0, 0, below * box.h)
 
     def _same_scene(self) -> list[Slot]:
         """Return the slots within reach of the oldest open one, none beyond a cut."""
@@ -144,10 +153,6 @@ def _uncovered(sight: Seen | Between, regions: tuple[Region, ...]) -> tuple[Dete
     centres = np.array([(f.box.cx, f.box.cy) for f in faces]).reshape(-1, 1, 2)
     held = np.all((covers[:, :2] <= centres) & (centres < covers[:, 2:]), axis=2)
     return tuple(face for face, by in zip(faces, held, strict=True) if not by.any())
-
-
-def _enclosing(track: int, slots: list[Slot]) -> Box:
-    return Box.enclosing(slot.marks[track].box for slot in slots if track in slot.marks)
 
 
 def _step_s(before: Observation, now: Observation) -> float:
