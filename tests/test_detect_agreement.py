@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from stream_guard.detect.agreement import distinct, with_chins
+from stream_guard.detect.agreement import distinct, with_chins, with_hidden
 from stream_guard.model.geometry import Box
 from stream_guard.model.verdict import Detection
 
@@ -59,3 +61,31 @@ def test_small_faces_are_left_as_they_are() -> None:
 def test_where_nobody_knows_chins_faces_stay_as_they_are() -> None:
     (face,) = chins(Detection(SHORT, 0.9, "a"), Detection(WHOLE, 0.6, "b"), ends_by=None)
     assert (face.box, face.below) == (SHORT, None)
+
+
+NEAR = Detection(Box(100, 100, 140, 150), 0.8, "a")
+
+
+def beside(dx: float, score: float = 0.18, near: Detection = NEAR) -> float:
+    """Return the score of a face so far to the right of a nearer one."""
+    face = Detection(NEAR.box.moved(dx, 0), score, "a")
+    return with_hidden([near, face])[1].score
+
+
+def test_a_doubtful_face_that_a_nearer_head_partly_hides_scores_higher() -> None:
+    assert beside(40) == pytest.approx(0.18**0.75)
+    assert beside(40) > 0.2  # and is covered at once
+
+
+def test_a_face_that_nobody_hides_keeps_its_score() -> None:
+    assert beside(50) == 0.18
+    assert beside(40, near=replace(NEAR, score=0.4)) == 0.18
+    assert beside(40, near=replace(NEAR, box=NEAR.box.scaled(0.7, 0.7).moved(40, 40))) == 0.18
+    assert beside(40, score=0.6) == 0.6
+    assert with_hidden([NEAR]) == (NEAR,)
+
+
+def test_small_faces_beside_others_keep_their_score() -> None:
+    near = replace(NEAR, box=NEAR.box.scaled(0.3, 0.3))
+    face = replace(near, box=near.box.moved(12, 0), score=0.18)
+    assert with_hidden([near, face]) == (near, face)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from stream_guard.detect.agreement import are_one, distinct, with_chins
+from stream_guard.detect.agreement import are_one, distinct, with_chins, with_hidden
 from stream_guard.detect.passes import Pass, has_low_contrast
 from stream_guard.detect.rota import Rota, is_due
 from stream_guard.detect.scene import SceneChanges
@@ -123,7 +123,7 @@ class CadenceObserver:
                 rota.note(one, news, self._now_s)
             faces = distinct([*faces, *found])
             seen += found
-        return Seen(with_chins(faces, seen, self._ends_by))
+        return Seen(with_hidden(with_chins(faces, seen, self._ends_by)))
 
     def _look(self, one: Pass, eye: Eye, view: View) -> Sequence[Detection]:
         found = one.look(view)
