@@ -20,14 +20,15 @@ _LEAST_PX: Final = 32.0
 """Height from which it does: smaller faces show little beyond their masks, and crowds are full of them."""
 _LEAST_BELOW: Final = 0.2
 """Share of the height by which two detectors may differ about one chin: the mask's margin takes that."""
-
 _NEARER_SCORE: Final = 0.5
 _NEARER_HEIGHT: Final = 0.8
 """Who hides a face is surely found, and not much smaller."""
 _HEAD: Final = 0.3
 """By so much of its box, on each side, a head is larger than its face."""
 _HIDDEN_SHARE: Final = 0.2
+"""Of a box that a head must lie over for the face to count as partly hidden."""
 _HIDDEN_EXPONENT: Final = 0.75
+"""As for a small face that the picture's border cuts."""
 _LEAST_HIDDEN_PX: Final = 20.0
 """Height from which a doubtful face beside another one is believed more: smaller ones are mostly hands."""
 
@@ -87,12 +88,16 @@ def with_hidden(faces: Sequence[Detection]) -> tuple[Detection, ...]:
     clips 479 instead of 586 of 15,249 faces of 16 px and more were missed, at no more cover beyond faces.
     """
     nearer = [face for face in faces if face.score >= _NEARER_SCORE]
-    doubtful = [f for f in faces if f.score < _NEARER_SCORE and f.box.h >= _LEAST_HIDDEN_PX]
-    if not nearer or not doubtful:
+    if not nearer or len(nearer) == len(faces):
         return tuple(faces)
-    hidden = overlaps([f.box for f in doubtful], [f.box.inflated(_HEAD) for f in nearer])
-    enough = np.array([[_HIDDEN_SHARE * f.box.area] for f in doubtful])
-    tall = np.array([[_NEARER_HEIGHT * f.box.h] for f in doubtful])
-    by = (hidden >= enough) & (np.array([f.box.h for f in nearer]) >= tall)
-    raised = {id(face) for face, row in zip(doubtful, by, strict=True) if row.any()}
-    return tuple(replace(f, score=f.score**_HIDDEN_EXPONENT) if id(f) in raised else f for f in faces)
+    shared = overlaps([face.box for face in faces], [face.box.inflated(_HEAD) for face in nearer])
+    enough = np.array([[_HIDDEN_SHARE * face.box.area] for face in faces])
+    tall = np.array([[_NEARER_HEIGHT * face.box.h] for face in faces])
+    hidden = (shared >= enough) & (np.array([face.box.h for face in nearer]) >= tall)
+    return tuple(_believed(face) if by.any() else face for face, by in zip(faces, hidden, strict=True))
+
+
+def _believed(face: Detection) -> Detection:
+    if face.score >= _NEARER_SCORE or face.box.h < _LEAST_HIDDEN_PX:
+        return face
+    return replace(face, score=face.score**_HIDDEN_EXPONENT)

@@ -112,8 +112,9 @@ class Detectors:
         )
         main = Pass(yunet)
         again = {one: SecondLook(one, preset.closeups) for one in (main, *turned, contrast)}
-        ends_by = _SECOND_OPINION
-        return CadenceObserver([main], rotas, [contrast], preset.cadence, preset.view, again, ends_by)
+        return CadenceObserver(
+            [main], rotas, [contrast], preset.cadence, preset.view, again, ends_by=_SECOND_OPINION
+        )
 
     def named(self, name: str) -> Detector:
         """Return one of them; raises KeyError where it is not among the loaded ones."""
