@@ -154,17 +154,41 @@ def test_a_pass_that_is_named_twice_has_two_turns_and_looks_once_at_a_new_scene(
     assert [rota.due(0.2 * i, 1.0) for i in range(1, 7)] == 2 * [[often], [often], [rarely]]
 
 
-def test_a_pass_that_was_helpful_looks_again_sooner() -> None:
-    helpful = Scripted(lambda view: [Detection(GOOD, 0.4, "scripted")])
+def test_turns_keep_their_pace_where_looks_come_in_other_steps() -> None:
+    bench = Bench(further=(Scripted(),))
+    looks = bench.looks([frame(i) for i in range(251)])
+    assert bench.further[0].asked == int(looks[-1] / FPS / FURTHER_S) + 1
+
+
+def test_a_rota_that_nobody_asked_for_long_does_not_make_up_for_all_its_turns() -> None:
+    one = Pass(Scripted())
+    rota = Rota([one], every_s=0.2)
+    assert [bool(rota.due(t, 1.0)) for t in (0.0, 5.0, 5.01, 5.02, 5.22)] == [True, True, True, False, True]
+
+
+@pytest.mark.parametrize("doubt", [0.0, 0.17])
+def test_a_pass_that_was_helpful_looks_again_sooner(doubt: float) -> None:
+    """A score under that of any cover, in the upright picture, does not make the face a known one."""
+    helpful = Scripted(_one(GOOD, 0.6))
     rota = Rota([Pass(helpful)], every_s=1.0, again_s=0.24)
+    observer = CadenceObserver([Pass(Scripted(_one(GOOD, doubt)))], [rota], (), CADENCE, SIZE)
+    for i in range(25):
+        observer.observe(frame(i))
+    assert helpful.asked == 5
+
+
+def test_two_passes_that_are_helpful_both_look_again_sooner() -> None:
+    """One sees who lies on the left, the other who is upside down."""
+    helpful = [Scripted(_one(GOOD, 0.6)), Scripted(_one(GOOD.moved(100, 0), 0.6)), Scripted()]
+    rota = Rota([Pass(one) for one in helpful], every_s=10.0)
     observer = CadenceObserver([Pass(Scripted())], [rota], (), CADENCE, SIZE)
-    found = [observer.observe(frame(i)) for i in range(26)]
-    seen = [o.stamp.index for o in found if isinstance(o.sight, Seen) and o.sight.faces]
-    assert seen == [0, 6, 12, 18, 24]
+    for i in range(25):
+        observer.observe(frame(i))
+    assert [one.asked for one in helpful] == [9, 9, 1]
 
 
 def test_a_pass_that_adds_nothing_waits_for_its_turn() -> None:
-    known = Scripted(lambda view: [Detection(GOOD, 0.4, "scripted")])
+    known = Scripted(_one(GOOD, 0.6))
     rota = Rota([Pass(known)], every_s=1.0, again_s=0.24)
     observer = CadenceObserver([Pass(Scripted(_one(GOOD, 0.9)))], [rota], (), CADENCE, SIZE)
     for i in range(50):

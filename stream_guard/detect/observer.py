@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from stream_guard.detect.agreement import are_one, distinct, with_chins, with_hidden
+from stream_guard.detect.agreement import distinct, with_chins, with_hidden
 from stream_guard.detect.passes import Pass, has_low_contrast
 from stream_guard.detect.rota import Rota, is_due
 from stream_guard.detect.scene import SceneChanges
@@ -117,10 +117,8 @@ class CadenceObserver:
                 return Unseen(f"{one.detector.name} failed: {exc}")
             if not all(face.box.is_finite and 0 <= face.score <= 1 for face in found):
                 return Unseen(f"{one.detector.name} gave a face that is not a number")
-            known = are_one(found, faces)
-            news = [face for face, alike in zip(found, known, strict=True) if not alike.any()]
             for rota in self._rotas:
-                rota.note(one, news, self._now_s)
+                rota.note(one, found, faces, self._now_s)
             faces = distinct([*faces, *found])
             seen += found
         return Seen(with_hidden(with_chins(faces, seen, self._ends_by)))

@@ -55,7 +55,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
     ),
     # 1136 wide at 16:9 pads to 1152x640, a fifth less work than the 1280x736 of 1280
     "balanced": Preset(
-        ViewSize(1136, 2.0), (1, 3), 640, Cadence(look_s=0.1, grey_side=640),
+        ViewSize(1136, 2.0), (1, 3, 2), 640, Cadence(look_s=0.1, grey_side=640),
         further_look_s=0.2, opinion_look_s=0.6, opinion_sides=(640,), closeups=12,
     ),
     "thorough": Preset(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
+from stream_guard.detect.agreement import are_one
 from stream_guard.detect.passes import Pass
 from stream_guard.model.verdict import Detection
 
-_HELPFUL_SCORE: Final = 0.3
-"""A pass that finds a face of this score which those before it missed is helpful."""
+_HELPFUL_SCORE: Final = 0.45
+"""A pass that finds a face of this score is helpful, unless one before it found the face too."""
+_KNOWN_SCORE: Final = 0.3
+"""At less, one before it has not found it: upside-down faces score up to 0.2 in the upright picture."""
 
 
 class Rota:
@@ -26,17 +29,17 @@ class Rota:
         self._again_s = again_s
         self._turn = itertools.cycle(passes)
         self._turned_s: float | None = None
-        self._helpful: Pass | None = None
-        self._helped_s = 0.0
+        self._helped_s: dict[Pass, float] = {}
+        """When each pass that is helpful last was."""
 
     def due(self, now: float, stretch: float) -> list[Pass]:
         """Return who looks now, with all times between looks multiplied by `stretch`."""
-        chosen: dict[Pass, None] = {}
-        if self._helpful is not None and is_due(self._helped_s, now, self._again_s * stretch):
-            chosen[self._helpful] = None
-        if self.passes and is_due(self._turned_s, now, self._every_s * stretch):
+        again_s = self._again_s * stretch
+        chosen = {one: None for one, helped_s in self._helped_s.items() if is_due(helped_s, now, again_s)}
+        every_s = self._every_s * stretch
+        if self.passes and is_due(self._turned_s, now, every_s):
             chosen[next(self._turn)] = None
-            self._turned_s = now
+            self._turned_s = _kept_up(self._turned_s, now, every_s)
         return list(chosen)
 
     def everyone(self, now: float) -> list[Pass]:
@@ -44,14 +47,27 @@ class Rota:
         self._turned_s = now
         return list(self.passes)
 
-    def note(self, one: Pass, news: Iterable[Detection], now: float) -> None:
-        """Take note of the faces that a pass found and no one before it."""
+    def note(self, one: Pass, found: Sequence[Detection], known: Sequence[Detection], now: float) -> None:
+        """Take note of what a pass found in a picture, and of what those before it did."""
         if one not in self.passes:
             return
-        if any(face.score >= _HELPFUL_SCORE for face in news):
-            self._helpful, self._helped_s = one, now
-        elif one is self._helpful:
-            self._helpful = None
+        clear, before = _of_score(_HELPFUL_SCORE, found), _of_score(_KNOWN_SCORE, known)
+        if are_one(clear, before).any(axis=1).all():
+            self._helped_s.pop(one, None)
+        else:
+            self._helped_s[one] = now
+
+
+def _of_score(least: float, faces: Sequence[Detection]) -> list[Detection]:
+    return [face for face in faces if face.score >= least]
+
+
+def _kept_up(last_s: float | None, now: float, every_s: float) -> float:
+    """Return what to count the next turn from: what this one was late by is made up for, up to one turn.
+
+    Looks come every 0.12 s at 25 frames a second; turns of 0.15 s would come every 0.24 s.
+    """
+    return now if last_s is None else max(last_s + every_s, now - every_s)
 
 
 def is_due(last_s: float | None, now: float, every_s: float) -> bool:
