@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -320,6 +321,18 @@ def test_frost_keeps_neutral_grey_neutral_and_stays_in_range() -> None:
     assert luma.max() <= 235
     assert abs(cb - 128).max() <= 2
     assert abs(cr - 128).max() <= 2
+
+
+def test_the_texture_of_frost_does_not_pass_for_the_detail_of_a_face() -> None:
+    """Of a face, 2 and more a cell, a quarter of the energy passes for it where chance makes it alike."""
+    seen = picture(LAYOUTS["gray"], 400, 120)
+    rendered(redactor("frost"), seen, {i: Box(130 * i + 30, 40, 130 * i + 78, 88) for i in range(3)})
+    for i in range(3):
+        face = seen.channels[0].samples[40:88, 130 * i + 30 : 130 * i + 78].astype(np.float32)
+        detail = face - cv2.GaussianBlur(face, (0, 0), 3)
+        cells = (detail**2).reshape(4, 12, 4, 12).mean(axis=(1, 3))
+        assert cells[1:3, 1:3].max() < 0.5
+        assert np.ptp(face) > 4
 
 
 def test_solid_black_is_black_in_every_range() -> None:

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from stream_guard.redact.style import Birth, Noise, Style, Swatch, Tier, coarse, lit, painted, sampled, smooth
 
 CELLS = 24
-CLOUDS = ((3, 7.0), (6, 4.0), (12, 2.5))
-"""Octaves of the texture: cells across, and strength in 8-bit code values."""
+CLOUDS = ((3, 7.0), (6, 2.5))
+"""Octaves of the texture: cells across, and strength in 8-bit code values. Finer or stronger ones pass, now
+and then, for the detail of a dark face."""
 SHEEN, RIM = 14.0, 16.0
 """How much lighter than the middle the upper left corner and the outermost rim are."""
-SHADE = 16.0
+SHADE = 8.0
 """Code values by which the whole is made lighter or darker at random, so that its colour tells less."""
-VEIL, VEIL_SHARE = (150, 154, 158), 0.6
+VEIL, VEIL_SHARE = (150, 154, 158), 0.8
 """The grey of the glass, and how much of it lies over the colour: masks side by side then differ little,
 since a step of light across a face passes for its detail."""
 
