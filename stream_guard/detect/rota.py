@@ -65,7 +65,7 @@ def _of_score(least: float, faces: Sequence[Detection]) -> list[Detection]:
 def _kept_up(last_s: float | None, now: float, every_s: float) -> float:
     """Return what to count the next turn from: what this one was late by is made up for, up to one turn.
 
-    Looks come every 0.12 s at 25 frames a second; turns of 0.15 s would come every 0.24 s.
+    Looks come every 0.12 s at 25 frames a second; turns of 0.2 s would come every 0.24 s.
     """
     return now if last_s is None else max(last_s + every_s, now - every_s)
 
