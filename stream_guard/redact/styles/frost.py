@@ -16,7 +16,7 @@ SHEEN, RIM = 14.0, 16.0
 """How much lighter than the middle the upper left corner and the outermost rim are."""
 SHADE = 8.0
 """Code values by which the whole is made lighter or darker at random, so that its colour tells less."""
-VEIL, VEIL_SHARE = (150, 154, 158), 0.8
+VEIL, VEIL_SHARE = (150, 154, 158), 0.6
 """The grey of the glass, and how much of it lies over the colour: masks side by side then differ little,
 since a step of light across a face passes for its detail."""
 
