@@ -1,4 +1,4 @@
-"""The rota: passes that look in turn, now and then; one that was helpful looks again sooner."""
+"""The rota: passes that look in turn, now and then; those that were helpful look again sooner."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stream_guard.model.verdict import Detection
 _HELPFUL_SCORE: Final = 0.45
 """A pass that finds a face of this score is helpful, unless one before it found the face too."""
 _KNOWN_SCORE: Final = 0.3
-"""At less, one before it has not found it: upside-down faces score up to 0.2 in the upright picture."""
+"""At less, one before it has not found it: upside-down faces score 0.1 to 0.2 in many an upright look."""
 
 
 class Rota:
