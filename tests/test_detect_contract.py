@@ -17,7 +17,8 @@ from stream_guard.detect import models
 from stream_guard.detect.canary import FACE, SAMPLE, canary_score, require_canary
 from stream_guard.detect.models import bundled_folder, load_verified, read_manifest
 from stream_guard.detect.mtcnn import MTCNN
-from stream_guard.detect.presets import FLOOR, PRESETS, Detectors
+from stream_guard.detect.passes import FLOOR
+from stream_guard.detect.presets import PRESETS, Detectors
 from stream_guard.detect.registry import DETECTORS, GROUPS, INDEPENDENT, members
 from stream_guard.detect.yunet import MODEL
 from stream_guard.errors import ModelError, SettingsError

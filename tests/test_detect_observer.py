@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from stream_guard.detect.canary import FACE
 from stream_guard.detect.observer import Cadence, CadenceObserver, ViewSize
-from stream_guard.detect.passes import Pass
-from stream_guard.detect.presets import FLOOR
+from stream_guard.detect.passes import FLOOR, Pass
 from stream_guard.detect.rota import Rota
 from stream_guard.detect.scene import SceneChanges
 from stream_guard.detect.yunet import YuNet
@@ -233,6 +232,15 @@ def test_faces_come_back_in_frame_pixels_with_a_small_grey_copy() -> None:
     assert (seen.width, seen.height) == (1280, 720)
     assert seen.grey is not None
     assert seen.grey.shape == (90, 160)
+
+
+@pytest.mark.parametrize(("score", "told"), [(0.15, 0), (0.2, 1)])
+def test_what_an_exponent_leaves_under_the_floor_is_noise(score: float, told: int) -> None:
+    """A turned pass's 0.15 is 0.0225 then: such boxes, thrice as large, once took the track of a face."""
+    pale = Pass(Scripted(_one(GOOD, score)), exponent=2.0)
+    seen = CadenceObserver([pale], (), (), CADENCE, SIZE).observe(frame(0))
+    assert isinstance(seen.sight, Seen)
+    assert len(seen.sight.faces) == told
 
 
 # -- what fails -----------------------------------------------------------------------------------

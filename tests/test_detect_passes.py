@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stream_guard.detect.canary import FACE
-from stream_guard.detect.passes import Pass, has_low_contrast
-from stream_guard.detect.presets import FLOOR
+from stream_guard.detect.passes import FLOOR, Pass, has_low_contrast
 from stream_guard.detect.yunet import YuNet
 from stream_guard.model.frame import View
 from stream_guard.model.geometry import Box

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import stream_guard
-from stream_guard.detect.presets import FLOOR
+from stream_guard.detect.passes import FLOOR
 from stream_guard.detect.registry import DETECTORS, INDEPENDENT
 from stream_guard.detect.zones import Ignored
 from stream_guard.errors import ExitCode, InputError

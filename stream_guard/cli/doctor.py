@@ -90,7 +90,7 @@ def _detectors() -> tuple[str, ...]:
 
 def _finds_the_face(name: str) -> str:
     from stream_guard.detect.canary import SAMPLE, canary_score, require_canary
-    from stream_guard.detect.presets import FLOOR
+    from stream_guard.detect.passes import FLOOR
     from stream_guard.detect.registry import DETECTORS, INDEPENDENT
 
     with libraries_required():

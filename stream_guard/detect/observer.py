@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stream_guard.detect.agreement import distinct, with_chins, with_hidden
-from stream_guard.detect.passes import Pass, has_low_contrast
+from stream_guard.detect.passes import FLOOR, Pass, has_low_contrast
 from stream_guard.detect.rota import Rota, is_due
 from stream_guard.detect.scene import SceneChanges
 from stream_guard.detect.second_look import SecondLook
@@ -124,9 +124,11 @@ class CadenceObserver:
         return Seen(with_hidden(with_chins(faces, seen, self._ends_by)))
 
     def _look(self, one: Pass, eye: Eye, view: View) -> Sequence[Detection]:
+        """Return what a pass finds; what the exponent or the second look left under the floor is noise."""
         found = one.look(view)
         again = self._second_looks.get(one)
-        return again.judge(eye, view, found, self._now_s) if again else found
+        judged = again.judge(eye, view, found, self._now_s) if again else found
+        return [face for face in judged if not 0 <= face.score < FLOOR]  # one that is no score stays
 
 
 _LEAST_STEP_S = 1 / 240

@@ -14,6 +14,8 @@ from stream_guard.model.geometry import Box
 from stream_guard.model.ports import Detector
 from stream_guard.model.verdict import Detection
 
+FLOOR: Final = 0.03
+"""Detections under this score are noise; those between it and the user's confidence keep a track alive."""
 _LOW_SPREAD: Final = 60
 """Grey levels between the darkest and the brightest twentieth, under which a picture has low contrast."""
 

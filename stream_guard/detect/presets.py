@@ -8,14 +8,12 @@ from typing import Final
 
 from stream_guard.detect.canary import require_canary
 from stream_guard.detect.observer import Cadence, CadenceObserver, ViewSize
-from stream_guard.detect.passes import Pass
+from stream_guard.detect.passes import FLOOR, Pass
 from stream_guard.detect.registry import DETECTORS, members
 from stream_guard.detect.rota import Rota
 from stream_guard.detect.second_look import SecondLook
 from stream_guard.model.ports import Detector
 
-FLOOR: Final = 0.03
-"""Detections under this score are noise; those between it and the user's confidence keep a track alive."""
 _MAIN: Final = "yunet"
 _SECOND_OPINION: Final = "centerface"
 _OPINION_LEAST: Final = 0.25

@@ -11,7 +11,8 @@ from typing import Final
 
 from stream_guard.detect.canary import require_canary
 from stream_guard.detect.observer import Cadence
-from stream_guard.detect.presets import FLOOR, PRESETS, Detectors, Preset
+from stream_guard.detect.passes import FLOOR
+from stream_guard.detect.presets import PRESETS, Detectors, Preset
 from stream_guard.detect.registry import INDEPENDENT
 from stream_guard.detect.zones import Ignored
 from stream_guard.errors import InputError
