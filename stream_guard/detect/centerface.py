@@ -24,6 +24,8 @@ _HEADS: Final = ["537", "538", "539"]
 """Heat map, log size and offset, by their names in the file."""
 _STRIDE: Final = 4
 _NMS_IOU: Final = 0.3
+_LEAST: Final = 0.25
+"""Less is noise. A crowd has thousands of such cells: to sort them out took as long as the network."""
 
 
 class CenterFace:
@@ -32,9 +34,9 @@ class CenterFace:
     name = "centerface"
 
     def __init__(self, floor: float) -> None:
-        """Load the network; detections scoring under `floor` are not reported."""
+        """Load the network; detections scoring under `floor`, or under 0.25, are not reported."""
         self._session: InferenceSession | None = onnx_session(load_verified(MODEL))
-        self._floor = floor
+        self._floor = max(floor, _LEAST)
         self._blobs = Blobs(rgb=True)
 
     def detect(self, view: View) -> Sequence[Detection]:

@@ -32,8 +32,6 @@ class Pass:
     raise_contrast: bool = False
     exponent: float = 1.0
     """Scores are raised to this power: prepared pictures bring more false alarms, and scales differ."""
-    least: float = 0.0
-    """Faces of a lower score, before that, are noise."""
 
     def look(self, view: View) -> list[Detection]:
         """Return the faces found, boxes in pixels of the view as given."""
@@ -51,7 +49,6 @@ class Pass:
                 score=face.score**self.exponent,
             )
             for face in self.detector.detect(View(bgr, view.scale_x * kx, view.scale_y * ky))
-            if not 0 <= face.score < self.least  # one that is no score stays, to be refused
         ]
 
 

@@ -16,7 +16,6 @@ from stream_guard.model.ports import Detector
 
 _MAIN: Final = "yunet"
 _SECOND_OPINION: Final = "centerface"
-_OPINION_LEAST: Final = 0.25
 _OPINION_EXPONENT: Final = 0.7
 """CenterFace means more by 0.25 than YuNet by 0.4. Fitted together with the tracker's times on 14 clips: of
 17,565 face-frames of 16 px and more 19 were missed instead of 79, at the same false cover."""
@@ -89,7 +88,7 @@ class Detectors:
     def observer(self, preset: Preset) -> CadenceObserver:
         """Return a new observer for one stream."""
         opinion = [
-            Pass(d, side=side, exponent=_OPINION_EXPONENT, least=_OPINION_LEAST)
+            Pass(d, side=side, exponent=_OPINION_EXPONENT)
             for name, d in self._loaded.items()
             if name == _SECOND_OPINION
             for side in preset.opinion_sides
