@@ -116,6 +116,26 @@ def test_its_floor_is_where_its_answers_begin(name: str) -> None:
         strict.close()
 
 
+@pytest.mark.parametrize("wide", [True, False])
+def test_centerface_sees_each_face_once_wherever_its_strips_meet(wide: bool) -> None:
+    """A picture of 960 is shown in two strips of 512, which meet from 448 to 512."""
+    small = cv2.resize(portrait(), (140, 140), interpolation=cv2.INTER_AREA)
+    face = FACE.scaled(140 / 320, 140 / 320)
+    inside = slice(round(face.y0) - 12, round(face.y1) + 12), slice(round(face.x0) - 12, round(face.x1) + 12)
+    detector = ALL["centerface"](FLOOR)
+    for place in range(380, 541, 10):
+        canvas = np.full((540, 960, 3), 90, np.uint8) if wide else np.full((960, 540, 3), 90, np.uint8)
+        x, y = (place, 200) if wide else (200, place)
+        canvas[y : y + inside[0].stop - inside[0].start, x : x + inside[1].stop - inside[1].start] = small[
+            inside
+        ]
+        truth = face.moved(x - inside[1].start, y - inside[0].start)
+        found = [one for one in detector.detect(as_view(canvas)) if one.score > 0.4]
+        assert len(found) == 1, place
+        assert found[0].box.iou(truth) > 0.6, place
+    detector.close()
+
+
 @pytest.mark.parametrize(("name", "red_plane"), [("yunet", 2), ("centerface", 0)])
 def test_networks_get_their_order_of_colours_and_a_border_of_black(name: str, red_plane: int) -> None:
     """The canary cannot tell: a portrait with red and blue swapped is found nearly as well."""

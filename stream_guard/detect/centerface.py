@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -26,6 +26,14 @@ _STRIDE: Final = 4
 _NMS_IOU: Final = 0.3
 _LEAST: Final = 0.25
 """Less is noise. A crowd has thousands of such cells: to sort them out took as long as the network."""
+_STRIP: Final = 640
+"""Longest side of what the network is shown at once: 960 as a whole took 60 MB more than two strips of it."""
+_OVERLAP: Final = 64
+
+Bgr = NDArray[np.uint8]
+Numbers = NDArray[np.float32]
+_Area = tuple[slice, slice]
+"""Rows and columns."""
 
 
 class CenterFace:
@@ -40,28 +48,57 @@ class CenterFace:
         self._blobs = Blobs(rgb=True)
 
     def detect(self, view: View) -> Sequence[Detection]:
+        """Return the faces; of a picture over 640 pixels it may miss those over 64 where two strips meet."""
+        rows, columns = view.bgr.shape[:2]
+        found = [self._seen(view.bgr[area], area, (rows, columns)) for area in _strips(rows, columns)]
+        boxes, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return [
+            Detection(Box(x, y, x + w, y + h).clipped(columns, rows), float(scores[k]), self.name)
+            for k in survivors(boxes, scores, self._floor, _NMS_IOU)
+            for x, y, w, h in (boxes[k].tolist(),)
+            if 0 <= x + w / 2 < columns and 0 <= y + h / 2 < rows
+        ]
+
+    def _seen(self, bgr: Bgr, area: _Area, whole: tuple[int, int]) -> tuple[Numbers, Numbers]:
+        """Return boxes (n, 4) as x, y, w, h of the whole picture, (rows, columns), and scores (n,)."""
         if self._session is None:
             raise RuntimeError(f"{self.name} was used after it was closed")
-        heat, size, offset = self._session.run(_HEADS, {"input.1": self._blobs.of(view.bgr)})
+        heat, size, offset = self._session.run(_HEADS, {"input.1": self._blobs.of(bgr)})
         if not all(np.isfinite(answer).all() for answer in (heat, size, offset)):
             raise ValueError("the network's answer is not a number")
         boxes, scores = _decode(heat[0, 0], size[0], offset[0], self._floor)
-        whole = Box(0, 0, view.bgr.shape[1], view.bgr.shape[0])
-        return [
-            Detection(Box(x, y, x + w, y + h).clipped(whole.w, whole.h), float(scores[k]), self.name)
-            for k in survivors(boxes, scores, self._floor, _NMS_IOU)
-            for x, y, w, h in (boxes[k].tolist(),)
-            if whole.holds(x + w / 2, y + h / 2)
-        ]
+        boxes[:, 0] += area[1].start
+        boxes[:, 1] += area[0].start
+        complete = ~_cut(boxes, area, whole)
+        return boxes[complete], scores[complete]
 
     def close(self) -> None:
         self._session = None
         self._blobs.clear()
 
 
-def _decode(
-    heat: NDArray[np.float32], size: NDArray[np.float32], offset: NDArray[np.float32], floor: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _strips(rows: int, columns: int) -> Iterator[_Area]:
+    """Yield parts of a picture that overlap, none longer than 640 pixels but for the overlap."""
+    long = max(rows, columns)
+    count = -(-long // _STRIP)
+    length = -(-(long + (count - 1) * _OVERLAP) // count)
+    for k in range(count):
+        start = (long - length) * k // max(1, count - 1)
+        part = slice(start, start + length)
+        yield (part, slice(0, columns)) if rows > columns else (slice(0, rows), part)
+
+
+def _cut(boxes: Numbers, area: _Area, whole: tuple[int, int]) -> NDArray[np.bool_]:
+    """Tell which boxes (n, 4) end at the border of their part where the picture, (rows, columns), goes on."""
+    cut = np.zeros(len(boxes), np.bool_)
+    for axis, part, end in ((1, area[0], whole[0]), (0, area[1], whole[1])):
+        low, high = boxes[:, axis], boxes[:, axis] + boxes[:, 2 + axis]
+        cut |= (part.start > 0) & (low <= part.start + 1)
+        cut |= (part.stop < end) & (high >= part.stop - 1)
+    return cut
+
+
+def _decode(heat: Numbers, size: Numbers, offset: Numbers, floor: float) -> tuple[Numbers, Numbers]:
     """Return boxes (n, 4) as x, y, w, h and scores (n,).
 
     Source: Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019: the heat

@@ -53,7 +53,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
     # 1136 wide at 16:9 pads to 1152x640, a fifth less work than the 1280x736 of 1280
     "balanced": Preset(
         ViewSize(1136, 2.0), (1, 3, 2), 640, Cadence(look_s=0.1, grey_side=640),
-        further_look_s=0.2, opinion_look_s=0.6, opinion_sides=(640,), closeups=12,
+        further_look_s=0.2, opinion_look_s=0.6, opinion_sides=(640, 640, 960), closeups=12,
     ),
     "thorough": Preset(
         ViewSize(1920, 2.0), (1, 3, 2), 960, Cadence(look_s=0.0, grey_side=640),
@@ -96,7 +96,7 @@ class Detectors:
         others = [Pass(d) for name, d in self._loaded.items() if name not in (_MAIN, _SECOND_OPINION)]
         yunet = self._loaded.get(_MAIN)
         if yunet is None:
-            return CadenceObserver([*others, *opinion], (), (), preset.cadence, preset.view)
+            return CadenceObserver([*others, *dict.fromkeys(opinion)], (), (), preset.cadence, preset.view)
         turned = [
             Pass(yunet, side=preset.turned_side, quarter_turns=turns, exponent=_TURNED_EXPONENT)
             for turns in preset.turns

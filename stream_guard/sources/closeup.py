@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import cv2
@@ -53,8 +54,12 @@ def _cut(channel: Channel, area: Box, side: int, black: int) -> NDArray[np.uint8
 
 def _stretched(samples: NDArray[np.uint8], full_range: bool, middle: int, span: int) -> NDArray[np.uint8]:
     """Return video-range samples at full range: `middle` is black for luma, grey for chroma."""
-    if full_range:
-        return samples
+    return samples if full_range else np.asarray(cv2.LUT(samples, _full_range_of(middle, span)), np.uint8)
+
+
+@cache
+def _full_range_of(middle: int, span: int) -> NDArray[np.uint8]:
+    """Return what each of the 256 values becomes: a table takes a third of the time of the arithmetic."""
     target = 0 if middle == 16 else middle
-    stretched = samples * np.float32(255 / span) + np.float32(target - middle * 255 / span)
+    stretched = np.arange(256) * (255 / span) + (target - middle * 255 / span)
     return np.asarray(np.clip(np.rint(stretched), 0, 255), np.uint8)
