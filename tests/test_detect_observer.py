@@ -202,6 +202,22 @@ def test_shedding_makes_every_look_rarer() -> None:
     assert sum(f.asked for f in bench.further) == 2 + 1
 
 
+def test_shedding_leaves_out_who_wants_a_larger_picture_than_the_view_is_left() -> None:
+    """Of a crowd that two cores were too slow for, CenterFace's larger picture left 7.5 frames a second of 12."""
+    usual, large = Scripted(), Scripted(_one(GOOD, 0.6))
+    rota = Rota([Pass(usual, side=320), Pass(usual, side=320), Pass(large, side=600)], every_s=0.12)
+    observer = CadenceObserver([Pass(Scripted())], [rota], (), CADENCE, SIZE)
+    asked = []
+    for i, share in enumerate((1.0, 0.5, 1.0)):
+        observer.shed(share, 1.0)
+        before = usual.asked, large.asked
+        for k in range(30 * i, 30 * (i + 1)):
+            observer.observe(frame(k))
+        asked.append((usual.asked - before[0], large.asked - before[1]))
+    assert asked[1] == (10, 0)
+    assert min(asked[0][1], asked[2][1]) >= 3
+
+
 @pytest.mark.parametrize("times", [[0.0] * 40, [1e-7 * i for i in range(40)]])
 def test_a_clock_that_stands_still_does_not_close_its_eyes(times: list[float]) -> None:
     looks = Bench().looks([frame(i, time_s=t) for i, t in enumerate(times)])

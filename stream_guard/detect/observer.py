@@ -82,8 +82,13 @@ class CadenceObserver:
         return Observation(frame.stamp, *size, sight, grey, scene_start)
 
     def shed(self, view_share: float, look_share: float) -> None:
-        """Spend less from now on: a share of the usual view, and so much more time between all looks."""
+        """Spend less from now on: a share of the usual view, and so much more time between all looks.
+
+        Who wants a larger picture than that view does not look.
+        """
         self._size = replace(self._full_size, side=round(self._full_size.side * view_share))
+        for rota in self._rotas:
+            rota.limit(self._size.side)
         self._stretch = look_share
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ class Rota:
 
         A pass that is named several times has as many turns.
         """
+        self._order = tuple(passes)
         self.passes = tuple(dict.fromkeys(passes))
         self._every_s = every_s
         self._again_s = again_s
@@ -41,6 +42,13 @@ class Rota:
             chosen[next(self._turn)] = None
             self._turned_s = _kept_up(self._turned_s, now, every_s)
         return list(chosen)
+
+    def limit(self, side: int) -> None:
+        """Leave out from now on who wants a picture with a longer side, unless all do."""
+        order = [one for one in self._order if one.side is None or one.side <= side] or self._order
+        self.passes = tuple(dict.fromkeys(order))
+        self._turn = itertools.cycle(order)
+        self._helped_s = {one: when for one, when in self._helped_s.items() if one in self.passes}
 
     def everyone(self, now: float) -> list[Pass]:
         """Return all passes, for a picture that nobody knows yet."""
