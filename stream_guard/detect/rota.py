@@ -24,14 +24,13 @@ class Rota:
 
         A pass that is named several times has as many turns.
         """
-        self._order = tuple(passes)
-        self.passes = tuple(dict.fromkeys(passes))
+        self._all = tuple(passes)
         self._every_s = every_s
         self._again_s = again_s
-        self._turn = itertools.cycle(passes)
         self._turned_s: float | None = None
         self._helped_s: dict[Pass, float] = {}
         """When each pass that is helpful last was."""
+        self._take(self._all)
 
     def due(self, now: float, stretch: float) -> list[Pass]:
         """Return who looks now, with all times between looks multiplied by `stretch`."""
@@ -45,10 +44,7 @@ class Rota:
 
     def limit(self, side: int) -> None:
         """Leave out from now on who wants a picture with a longer side, unless all do."""
-        order = [one for one in self._order if one.side is None or one.side <= side] or self._order
-        self.passes = tuple(dict.fromkeys(order))
-        self._turn = itertools.cycle(order)
-        self._helped_s = {one: when for one, when in self._helped_s.items() if one in self.passes}
+        self._take([one for one in self._all if one.side is None or one.side <= side] or self._all)
 
     def everyone(self, now: float) -> list[Pass]:
         """Return all passes, for a picture that nobody knows yet."""
@@ -64,6 +60,11 @@ class Rota:
             self._helped_s.pop(one, None)
         else:
             self._helped_s[one] = now
+
+    def _take(self, order: Sequence[Pass]) -> None:
+        self.passes = tuple(dict.fromkeys(order))
+        self._turn = itertools.cycle(order)
+        self._helped_s = {one: when for one, when in self._helped_s.items() if one in self.passes}
 
 
 def _of_score(least: float, faces: Sequence[Detection]) -> list[Detection]:
