@@ -203,7 +203,7 @@ def test_shedding_makes_every_look_rarer() -> None:
 
 
 def test_shedding_leaves_out_who_wants_a_larger_picture_than_the_view_is_left() -> None:
-    """Two cores that were too slow for a crowd showed 7.5 frames a second of it with that picture, 12 without."""
+    """Two cores too slow for a crowd showed 7.5 frames a second of it with that picture, 12 without."""
     usual, large = Scripted(), Scripted(_one(GOOD, 0.6))
     rota = Rota([Pass(usual, side=320), Pass(usual, side=320), Pass(large, side=600)], every_s=0.12)
     observer = CadenceObserver([Pass(Scripted())], [rota], (), CADENCE, SIZE)
