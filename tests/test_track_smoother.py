@@ -207,6 +207,15 @@ def test_a_face_that_sets_off_between_two_looks_is_covered_along_the_way() -> No
         assert _covered([found[i]], FACE.moved(4 * (i - 6), 0)) == [i]
 
 
+def test_a_face_that_goes_behind_a_pillar_is_covered_as_far_as_it_would_have_come() -> None:
+    """Between its last look and the next it shows still: a man's cheek did, for five frames."""
+    looks = [seen(0, (FACE, SURE)), seen(3, (FACE.moved(24, 0), SURE)), seen(6), seen(9)]
+    skipped = {i: replace(seen(i), sight=Between()) for i in range(10) if i % 3}
+    found = covers([skipped.get(i) or looks[i // 3] for i in range(10)])
+    for i in range(7):
+        assert _covered([found[i]], FACE.moved(8 * i, 0)) == [i]
+
+
 def test_a_frame_that_could_not_be_judged_is_covered_whole_and_the_face_goes_on() -> None:
     observations = [*_steady(0, 10), *(unseen(i) for i in range(11, 15)), *_steady(15, 20)]
     found = covers(observations)

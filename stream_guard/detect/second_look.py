@@ -23,7 +23,7 @@ _AREA: Final = 8 / 3
 """Width and height of the close-up, in faces: with them it is 128 px wide, which YuNet takes as it is."""
 _SAME_PLACE: Final = 0.3
 """IoU from which a face in a close-up, or an earlier verdict, is about the face in question."""
-_FRESH_S: Final = 0.8
+_FRESH_S: Final = 0.6
 """A verdict younger than this stands."""
 _NEVER_S: Final = 1.0
 """The age of a verdict that is not there yet."""
