@@ -183,8 +183,7 @@ class FixedLagSmoother:
         before = self._last_look or slot
         dt = slot.clock_s - before.clock_s
         old, path = track.path, _flow(before, slot, track.path)
-        since = self._window.since(before.clock_s)
-        onward = [self._onward(track, between.clock_s - before.clock_s) for between in since]
+        vx, vy = track.velocity[:2] if track.evidence >= _CLEARLY else (0.0, 0.0)
         track.velocity = (0.0, 0.0, 0.0, 0.0)
         track.path = path or old
         track.growth += dt * (self._rules.flow_growth_per_s if path else self._rules.growth_per_s)
@@ -194,20 +193,12 @@ class FixedLagSmoother:
         if self._is_lingering(track, slot):
             return
         origin = Origin.TRACKED if path else Origin.HELD
-        for between, further in zip(since, onward, strict=True):
-            followed = old.blend(track.path, (between.clock_s - before.clock_s) / dt)
-            box = Box.enclosing((followed, further))
+        for between in self._window.since(before.clock_s):
+            gone_s = between.clock_s - before.clock_s
+            box = old.blend(track.path, gone_s / dt)
+            if vx or vy:  # flow stays with the pillar that the face has gone behind
+                box = Box.enclosing((box, old.moved(vx * gone_s, vy * gone_s)))
             between.add(track.number, Mark(box.inflated(self._grown(track.growth)), origin, track.below))
-
-    def _onward(self, track: Track, dt: float) -> Box:
-        """Return where a track would be had it gone on as it went, if it is well enough known for that.
-
-        Who walks behind a pillar is followed no further: the flow stays with the pillar.
-        """
-        if track.evidence < _CLEARLY:
-            return track.path
-        vx, vy, *_ = track.velocity
-        return track.path.moved(vx * dt, vy * dt)
 
     def _guess(self, slot: Slot) -> None:
         """Mark all tracks in a frame that nobody looked at; the next look says better."""
