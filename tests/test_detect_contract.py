@@ -122,13 +122,12 @@ def test_centerface_sees_each_face_once_wherever_its_strips_meet(wide: bool) -> 
     small = cv2.resize(portrait(), (140, 140), interpolation=cv2.INTER_AREA)
     face = FACE.scaled(140 / 320, 140 / 320)
     inside = slice(round(face.y0) - 12, round(face.y1) + 12), slice(round(face.x0) - 12, round(face.x1) + 12)
+    tile = small[inside]
     detector = ALL["centerface"](FLOOR)
     for place in range(380, 541, 10):
         canvas = np.full((540, 960, 3), 90, np.uint8) if wide else np.full((960, 540, 3), 90, np.uint8)
         x, y = (place, 200) if wide else (200, place)
-        canvas[y : y + inside[0].stop - inside[0].start, x : x + inside[1].stop - inside[1].start] = small[
-            inside
-        ]
+        canvas[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
         truth = face.moved(x - inside[1].start, y - inside[0].start)
         found = [one for one in detector.detect(as_view(canvas)) if one.score > 0.4]
         assert len(found) == 1, place

@@ -27,8 +27,9 @@ _NMS_IOU: Final = 0.3
 _LEAST: Final = 0.25
 """Less is noise. A crowd has thousands of such cells: to sort them out took as long as the network."""
 _STRIP: Final = 640
-"""Longest side of what the network is shown at once: 960 as a whole took 60 MB more than two strips of it."""
+"""A longer picture is shown in strips along its long side: 960 as a whole took 55 MB more than two strips."""
 _OVERLAP: Final = 64
+"""By how much two strips overlap: what lies across their border and is smaller is whole in one of them."""
 
 Bgr = NDArray[np.uint8]
 Numbers = NDArray[np.float32]
@@ -78,7 +79,7 @@ class CenterFace:
 
 
 def _strips(rows: int, columns: int) -> Iterator[_Area]:
-    """Yield parts of a picture that overlap, none longer than 640 pixels but for the overlap."""
+    """Yield parts of a picture along its long side; a short one is a single part."""
     long = max(rows, columns)
     count = -(-long // _STRIP)
     length = -(-(long + (count - 1) * _OVERLAP) // count)

@@ -17,7 +17,7 @@ from stream_guard.track.window import Mark, Slot, Window
 _ENTERING_SHARE: Final = 0.25
 _MOST_WEIGHT: Final = 1.5
 _CLEARLY: Final = 0.7
-"""Evidence of a track that may live on weak detections: two of 0.65."""
+"""Evidence of a track that may live on weak detections, and that went where it seems to go: two of 0.65."""
 
 
 @dataclass(frozen=True, slots=True)
