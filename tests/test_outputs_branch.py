@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from itertools import islice, pairwise
@@ -73,6 +75,19 @@ def test_all_subscribers_share_one_encoder_and_its_packets() -> None:
         branches.close()
         assert all(s.closed and s.take() is None for s in subscriptions)
     assert new_threads(before) == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="niceness is a thread's own on Linux only")
+def test_the_encoder_gives_way_to_the_threads_that_judge() -> None:
+    with Feeder() as feeder:
+        branch = Branch(feeder.hub, "h264", LiveEncoding())
+        with branch.subscribe() as packets:
+            next(iter(packets))
+            (coder,) = (t for t in threading.enumerate() if t.name == "encoder h264")
+            assert coder.native_id is not None
+            niceness = os.getpriority(os.PRIO_PROCESS, coder.native_id)
+        branch.close()
+    assert niceness == os.getpriority(os.PRIO_PROCESS, 0) + 10
 
 
 def test_the_encoder_starts_late_and_ends_some_time_after_the_last_subscriber() -> None:

@@ -101,7 +101,9 @@ def _cut(bgr: NDArray[np.uint8], area: Box, side: int) -> NDArray[np.uint8]:
     x0, y0, x1, y1 = (round(v) for v in (there.x0, there.y0, there.x1, there.y1))
     source = bgr[int(inside.y0) : round(inside.y1), int(inside.x0) : round(inside.x1)]
     if x1 > x0 and y1 > y0 and source.size:
-        out[y0:y1, x0:x1] = cv2.resize(source, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
+        # between half and full size it shows as much as an area's mean, in an eighth of the time
+        shrinking = cv2.INTER_LINEAR if 2 * side >= area.w else cv2.INTER_AREA
+        out[y0:y1, x0:x1] = cv2.resize(source, (x1 - x0, y1 - y0), interpolation=shrinking)
     return out
 
 
