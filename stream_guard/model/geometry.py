@@ -122,10 +122,12 @@ def overlaps(these: Sequence[Box], those: Sequence[Box]) -> NDArray[np.float64]:
 
     A broken detector's box that is not finite may overlap by NaN.
     """
-    a, b = corners(these)[:, np.newaxis], corners(those)[np.newaxis]
+    ax0, ay0, ax1, ay1 = corners(these).T
+    bx0, by0, bx1, by1 = corners(those).T
     with np.errstate(invalid="ignore"):
-        sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-        return np.asarray(np.maximum(sides, 0.0).prod(axis=-1))
+        wide = np.minimum.outer(ax1, bx1) - np.maximum.outer(ax0, bx0)
+        high = np.minimum.outer(ay1, by1) - np.maximum.outer(ay0, by0)
+        return np.asarray(np.maximum(wide, 0.0) * np.maximum(high, 0.0))
 
 
 def ious(these: Sequence[Box], those: Sequence[Box]) -> NDArray[np.float64]:

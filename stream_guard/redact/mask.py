@@ -14,7 +14,8 @@ from stream_guard.errors import PipelineError
 from stream_guard.model.geometry import Box
 from stream_guard.model.picture import Channel, Component
 
-FULL = 64
+_FULL_BITS = 6
+FULL = 1 << _FULL_BITS
 """The weight at which only content shows; 255 * 64 still fits 16 bits."""
 CHROMA_EXTRA_PX = 2
 MOST_RADIUS_PX = 128
@@ -135,46 +136,41 @@ def _corner(radius_px: int, soft_px: int, step_x: int, step_y: int) -> NDArray[n
 
 def fill(samples: NDArray[Any], content: NDArray[Any], window: Window) -> None:
     """Put the content into the window's mask. Samples mix with it outside the mask only, in the soft edge."""
+    height, width = samples.shape
+    top, left = max(window.y0, 0), max(window.x0, 0)
+    seen = samples[top : min(window.y1, height), left : min(window.x1, width)]
+    if seen.shape == content.shape:
+        _cover(seen, content, window)
+        return
+    rows, columns = seen.shape
+    there = (
+        slice(top - window.y0, top - window.y0 + rows),
+        slice(left - window.x0, left - window.x0 + columns),
+    )
+    whole = content.copy()  # whatever stands beyond the plane
+    whole[there] = seen
+    _cover(whole, content, window)
+    seen[...] = whole[there]
+
+
+def _cover(samples: NDArray[Any], content: NDArray[Any], window: Window) -> None:
+    """Put the content into the mask on the samples of the whole window."""
     corner, soft = window.corner[:-1, :-1], window.soft_columns
     depth, breadth = corner.shape
     along = np.repeat(window.corner[:-1, -1:], window.columns - 2 * breadth, axis=1)
-    top = np.hstack([corner, along, corner[:, ::-1]])
-    left = window.corner[-1:, :soft]
+    upper = np.concatenate([corner, along, corner[:, ::-1]], axis=1)
+    side = window.corner[-1:, :soft]
     lower, right = window.rows - depth, window.columns - soft
-    _mix(samples, content, window, (0, depth), (0, window.columns), top)
-    _mix(samples, content, window, (lower, window.rows), (0, window.columns), top[::-1])
-    _mix(samples, content, window, (depth, lower), (0, soft), left)
-    _mix(samples, content, window, (depth, lower), (right, window.columns), left[:, ::-1])
-    rows, columns, target = _visible(samples, window, (depth, lower), (soft, right))
-    target[...] = content[rows, columns]
+    _mix(samples[:depth], content[:depth], upper)
+    _mix(samples[lower:], content[lower:], upper[::-1])
+    _mix(samples[depth:lower, :soft], content[depth:lower, :soft], side)
+    _mix(samples[depth:lower, right:], content[depth:lower, right:], side[:, ::-1])
+    samples[depth:lower, soft:right] = content[depth:lower, soft:right]
 
 
-def _mix(
-    samples: NDArray[Any],
-    content: NDArray[Any],
-    window: Window,
-    rows_span: tuple[int, int],
-    columns_span: tuple[int, int],
-    weights: NDArray[np.int16],
-) -> None:
-    """Mix one piece of the window; weights are (rows, columns) of the piece, or one row for all."""
-    rows, columns, target = _visible(samples, window, rows_span, columns_span)
-    if target.size == 0:
-        return
-    if len(weights) > 1:
-        weights = weights[rows.start - rows_span[0] : rows.stop - rows_span[0]]
-    weights = weights[:, columns.start - columns_span[0] : columns.stop - columns_span[0]]
-    wide = np.int16 if samples.dtype == np.uint8 else np.int32
-    raw: NDArray[Any] = target.astype(wide)
-    target[...] = raw + (content[rows, columns].astype(wide) - raw) * weights // FULL
-
-
-def _visible(
-    samples: NDArray[Any], window: Window, rows_span: tuple[int, int], columns_span: tuple[int, int]
-) -> tuple[slice, slice, NDArray[Any]]:
-    """Return the slices of a piece of the window that lie on the plane, and the samples there."""
-    height, width = samples.shape
-    r0, r1 = (min(max(r, -window.y0), height - window.y0) for r in rows_span)
-    c0, c1 = (min(max(c, -window.x0), width - window.x0) for c in columns_span)
-    target = samples[window.y0 + r0 : window.y0 + r1, window.x0 + c0 : window.x0 + c1]
-    return slice(r0, r1), slice(c0, c1), target
+def _mix(samples: NDArray[Any], content: NDArray[Any], weights: NDArray[np.int16]) -> None:
+    """Mix the content in by weights, (rows, columns) or one row for all."""
+    if samples.size:
+        wide = np.int16 if samples.dtype == np.uint8 else np.int32
+        raw: NDArray[Any] = samples.astype(wide)
+        samples[...] = raw + ((content.astype(wide) - raw) * weights >> _FULL_BITS)

@@ -16,7 +16,7 @@ from stream_guard.model.redacted import RENDER_SEAL, RedactedFrame
 from stream_guard.model.verdict import Cover, Region
 from stream_guard.redact.card import level, paint_card
 from stream_guard.redact.mask import Margins, Mask, fill, mask_of, soft_edge_px, window_on
-from stream_guard.redact.style import Birth, Colour, Style, Swatch, keyed_noise
+from stream_guard.redact.style import Birth, Colour, Pattern, Style, keyed_noise
 from stream_guard.redact.zones import ZonePainter
 
 SAFETY_GREEN: Colour = (0, 255, 0)
@@ -29,7 +29,7 @@ FORGET_AFTER = 600
 
 @dataclass(slots=True)
 class _Frozen:
-    swatch: Swatch
+    pattern: Pattern
     last_index: int
 
 
@@ -88,33 +88,33 @@ class MaskRedactor:
     def _paint_regions(self, frame: Frame, cover: Cover) -> None:
         masks = [mask_of(region.box, self._margins) for region in cover.regions]
         self._forget(frame.stamp)
-        # All swatches first: a track born beside a painted one must not learn its colour from paint.
-        swatches = [
-            self._swatch(frame, region, mask) for region, mask in zip(cover.regions, masks, strict=True)
+        # All patterns first: a track born beside a painted one must not learn its colour from paint.
+        patterns = [
+            self._pattern(frame, region, mask) for region, mask in zip(cover.regions, masks, strict=True)
         ]
-        by_age = sorted(zip(cover.regions, masks, swatches, strict=True), key=lambda one: one[0].track)
-        for mask, swatch in _in_painting_order([(mask, swatch) for _, mask, swatch in by_age]):
+        by_age = sorted(zip(cover.regions, masks, patterns, strict=True), key=lambda one: one[0].track)
+        for mask, pattern in _in_painting_order([(mask, pattern) for _, mask, pattern in by_age]):
             for channel in frame.picture.channels:
-                self._paint(channel, mask, swatch)
+                self._paint(channel, mask, pattern)
         if self._draw_boxes:
             for mask in masks:
                 _draw_frame(frame.picture, mask)
 
-    def _paint(self, channel: Channel, mask: Mask, swatch: Swatch) -> None:
+    def _paint(self, channel: Channel, mask: Mask, pattern: Pattern) -> None:
         alpha = channel.component is Component.ALPHA
         window = window_on(channel, mask, 0 if alpha else soft_edge_px(mask, self._style.soft_px))
         if window is not None:
-            fill(channel.samples, self._style.shown(swatch, channel, window), window)
+            fill(channel.samples, self._style.shown(pattern, channel, window), window)
 
-    def _swatch(self, frame: Frame, region: Region, mask: Mask) -> Swatch:
+    def _pattern(self, frame: Frame, region: Region, mask: Mask) -> Pattern:
         index = frame.stamp.index
         known = self._frozen.get(region.track)
         if known is None:
             noise = keyed_noise(self._key, region.track, frame.stamp.epoch, index)
-            known = _Frozen(self._style.freeze(Birth(frame.picture, mask.box, noise)), index)
+            known = _Frozen(self._style.pattern(Birth(frame.picture, mask.box, noise)), index)
             self._frozen[region.track] = known
         known.last_index = index
-        return known.swatch
+        return known.pattern
 
     def _forget(self, stamp: Stamp) -> None:
         """Drop tracks unseen for long, and all of them where the pixel format may have changed."""
@@ -126,7 +126,7 @@ class MaskRedactor:
             del self._frozen[track]
 
 
-def _in_painting_order(looks: Sequence[tuple[Mask, Swatch]]) -> list[tuple[Mask, Swatch]]:
+def _in_painting_order(looks: Sequence[tuple[Mask, Pattern]]) -> list[tuple[Mask, Pattern]]:
     """Return masks, the oldest of which comes first, in the order to paint them.
 
     The oldest track is painted last: where masks overlap, the edge of a newcomer must not run across a known

@@ -19,6 +19,8 @@ from stream_guard.redact.mask import Margins, Window
 
 Swatch = Mapping[Component, NDArray[np.float32]]
 """A small picture: for each component but alpha (rows, columns) of 8-bit code values, 0 to 255."""
+Pattern = Mapping[Component, NDArray[Any]]
+"""A swatch in the bit depth and layout of the picture's own channels."""
 Noise = Callable[[int, int], NDArray[np.float32]]
 """Returns (rows, columns) of values in [-1, 1) that nobody without the run's key can foretell."""
 Colour = tuple[int, int, int]
@@ -47,7 +49,7 @@ class Birth:
     noise: Noise
 
 
-Content = Callable[[Swatch, Channel, Window], NDArray[Any]]
+Content = Callable[[Pattern, Channel, Window], NDArray[Any]]
 """Returns the samples that fill a window, in its shape and the channel's own scale."""
 
 
@@ -68,26 +70,32 @@ class Style:
     for_zones: Style | None = None
     """What zones show instead, where the style needs a face or protects nobody."""
 
-    def shown(self, swatch: Swatch, channel: Channel, window: Window) -> NDArray[Any]:
+    def pattern(self, birth: Birth) -> Pattern:
+        """Freeze what is shown from now on, in samples; pictures of another format need another pattern."""
+        swatch = self.freeze(birth)
+        channels = [channel for channel in birth.picture.channels if channel.component in swatch]
+        return {one.component: to_samples(swatch[one.component], one) for one in channels}
+
+    def shown(self, pattern: Pattern, channel: Channel, window: Window) -> NDArray[Any]:
         """Return the samples that fill a window of any channel; transparency becomes opaque."""
         if channel.component is Component.ALPHA:
             opaque = channel.peak << channel.shift
             return np.full((window.rows, window.columns), opaque, channel.samples.dtype)
-        return self.content(swatch, channel, window)
+        return self.content(pattern, channel, window)
 
 
-def smooth(swatch: Swatch, channel: Channel, window: Window) -> NDArray[Any]:
-    """Enlarge the swatch to the window, linearly."""
-    return _enlarged(swatch, channel, window, cv2.INTER_LINEAR)
+def smooth(pattern: Pattern, channel: Channel, window: Window) -> NDArray[Any]:
+    """Enlarge the pattern to the window, linearly."""
+    return _enlarged(pattern, channel, window, cv2.INTER_LINEAR)
 
 
-def crisp(swatch: Swatch, channel: Channel, window: Window) -> NDArray[Any]:
-    """Enlarge the swatch to the window in cells of one value."""
-    return _enlarged(swatch, channel, window, cv2.INTER_NEAREST)
+def crisp(pattern: Pattern, channel: Channel, window: Window) -> NDArray[Any]:
+    """Enlarge the pattern to the window in cells of one value."""
+    return _enlarged(pattern, channel, window, cv2.INTER_NEAREST)
 
 
-def _enlarged(swatch: Swatch, channel: Channel, window: Window, interpolation: int) -> NDArray[Any]:
-    small = to_samples(swatch[channel.component], channel)
+def _enlarged(pattern: Pattern, channel: Channel, window: Window, interpolation: int) -> NDArray[Any]:
+    small = pattern[channel.component]
     return np.asarray(cv2.resize(small, (window.columns, window.rows), interpolation=interpolation))
 
 

@@ -16,7 +16,7 @@ from stream_guard.model.geometry import Box
 from stream_guard.model.picture import Channel, Component, Picture
 from stream_guard.model.polygon import Point, Polygon
 from stream_guard.redact.mask import CHROMA_EXTRA_PX, Window
-from stream_guard.redact.style import Birth, Style, Swatch, keyed_noise
+from stream_guard.redact.style import Birth, Pattern, Style, keyed_noise
 
 _Slices = tuple[slice, slice]
 
@@ -46,10 +46,10 @@ class ZonePainter:
         """Freeze what the zones show, before anything is painted into the first frame of an epoch."""
         if stamp.epoch != self._epoch:
             self._epoch = stamp.epoch
-            swatches = [self._swatch(n, zone, picture, stamp) for n, zone in enumerate(self._zones)]
+            patterns = [self._pattern(n, zone, picture, stamp) for n, zone in enumerate(self._zones)]
             self._stencils = [
-                [self._stencil(channel, zone, picture, swatch) for channel in picture.channels]
-                for zone, swatch in zip(self._zones, swatches, strict=True)
+                [self._stencil(channel, zone, picture, pattern) for channel in picture.channels]
+                for zone, pattern in zip(self._zones, patterns, strict=True)
             ]
 
     def paint(self, picture: Picture) -> None:
@@ -58,19 +58,19 @@ class ZonePainter:
             for channel, stencil in zip(picture.channels, stencils, strict=True):
                 np.copyto(channel.samples[stencil.place], stencil.content, where=stencil.touched)
 
-    def _swatch(self, number: int, zone: Polygon, picture: Picture, stamp: Stamp) -> Swatch:
+    def _pattern(self, number: int, zone: Polygon, picture: Picture, stamp: Stamp) -> Pattern:
         noise = keyed_noise(self._key, -1 - number, stamp.epoch, stamp.index)  # tracks count from 0 upwards
         xs, ys = zip(*zone.scaled(picture.width, picture.height).corners, strict=True)
-        return self._style.freeze(Birth(picture, Box(min(xs), min(ys), max(xs), max(ys)), noise))
+        return self._style.pattern(Birth(picture, Box(min(xs), min(ys), max(xs), max(ys)), noise))
 
-    def _stencil(self, channel: Channel, zone: Polygon, picture: Picture, swatch: Swatch) -> _Stencil:
+    def _stencil(self, channel: Channel, zone: Polygon, picture: Picture, pattern: Pattern) -> _Stencil:
         on_plane = zone.scaled(picture.width / channel.step_x, picture.height / channel.step_y)
         touched = _with_border(channel, touched_samples(on_plane, *channel.samples.shape))
         place = _spanned(touched)
         window = Window(
             place[1].start, place[0].start, place[1].stop, place[0].stop, 0, np.zeros((1, 1), np.int16)
         )
-        return _Stencil(place, touched[place].copy(), self._style.shown(swatch, channel, window))
+        return _Stencil(place, touched[place].copy(), self._style.shown(pattern, channel, window))
 
 
 def touched_samples(polygon: Polygon, rows: int, columns: int) -> NDArray[np.bool_]:

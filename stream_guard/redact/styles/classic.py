@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stream_guard.model.picture import Channel
 from stream_guard.redact.mask import Margins, Window
-from stream_guard.redact.style import Birth, Style, Swatch, Tier
+from stream_guard.redact.style import Birth, Pattern, Style, Swatch, Tier
 from stream_guard.redact.styles.frost import STYLE as FROST
 
 LEAST_KERNEL = 15
@@ -21,7 +21,7 @@ def freeze(birth: Birth) -> Swatch:
     return {}
 
 
-def content(swatch: Swatch, channel: Channel, window: Window) -> NDArray[Any]:
+def content(pattern: Pattern, channel: Channel, window: Window) -> NDArray[Any]:
     """Blur the very samples that are to be hidden; no other style looks at them."""
     live = np.ascontiguousarray(channel.samples[window.y0 : window.y1, window.x0 : window.x1])
     kernel = max(LEAST_KERNEL, KERNEL_SHARE * window.columns * channel.step_x)
