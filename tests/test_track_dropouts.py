@@ -92,9 +92,6 @@ def test_two_who_pass_each_other_in_a_long_burst_are_both_covered_live() -> None
     assert found.longest_leak <= 2, found
 
 
-@pytest.mark.xfail(
-    reason="leaps of a twentieth of the picture a frame are too far for both kinds of optical flow"
-)
 def test_a_camera_that_jerks_shows_nobody() -> None:
     found = measured(in_bursts(15), FILE_LAG, (JERKING,))
     assert found.longest_leak == 0, found

@@ -19,6 +19,7 @@ from tests.pictures import Grey, seen_from, texture, with_patch
 
 WIDTH, HEIGHT = 320, 180
 WORLD = texture(500, 360, seed=1)
+WIDE_WORLD = texture(840, 560, seed=1)
 PATCH = texture(40, 48, seed=2)
 
 
@@ -73,6 +74,14 @@ def _require_step(step: Placement, truth: Placement, side: int = 1) -> None:
 def test_camera_shake_is_measured_within_a_pixel(dx: float, dy: float) -> None:
     step = camera_step(_background(0, 0), _background(dx, dy), WIDTH, HEIGHT)
     _require_step(step, Placement(1.0, -dx, -dy))
+
+
+@settings(max_examples=20, deadline=None)
+@given(dx=st.floats(-36, 36), dy=st.floats(-36, 36))
+def test_a_larger_copy_is_measured_as_exactly_and_further(dx: float, dy: float) -> None:
+    width, height = 2 * WIDTH, 2 * HEIGHT
+    before, after = (seen_from(WIDE_WORLD, width, height, 100 + x, 100 + y) for x, y in ((0, 0), (dx, dy)))
+    _require_step(camera_step(before, after, width, height), Placement(1.0, -dx, -dy), side=2)
 
 
 @pytest.mark.parametrize("zoom", [0.96, 0.98, 1.02, 1.05])
