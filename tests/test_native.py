@@ -41,7 +41,7 @@ after = niceness()
 sink.abort()
 here = os.getpriority(os.PRIO_PROCESS, 0)
 assert {thread: after[thread] for thread in before} == before, (before, after)
-assert {after[thread] for thread in after.keys() - before.keys()} == {here + 10}, (before, after)
+assert {after[thread] for thread in after.keys() - before.keys()} == {here + 7}, (before, after)
 """
 
 

@@ -87,7 +87,7 @@ def test_the_encoder_gives_way_to_the_threads_that_judge() -> None:
             assert coder.native_id is not None
             niceness = os.getpriority(os.PRIO_PROCESS, coder.native_id)
         branch.close()
-    assert niceness == os.getpriority(os.PRIO_PROCESS, 0) + 10
+    assert niceness == os.getpriority(os.PRIO_PROCESS, 0) + 3
 
 
 def test_the_encoder_starts_late_and_ends_some_time_after_the_last_subscriber() -> None:
