@@ -22,8 +22,8 @@ LINGER_S: Final = 5.0
 """The encoder goes on so long without subscribers, for the one who reloads a page."""
 _KEY_FRAMES_APART_S: Final = 0.5
 _NICENESS: Final = 3
-"""All wait for the thread that judges: on two cores a crowd at 1080p lost 33 instead of 50 frames of 420, 20 ms
-sooner. At 10, where other programs want both cores, the encoder gets half of the frames only."""
+"""All wait for the thread that judges: on two cores a crowd at 1080p lost 33 instead of 50 frames of 420. At
+10, where other programs want both cores, the encoder keeps up with six frames of ten only."""
 _JOIN_S: Final = 5.0
 _SOUNDS_WAITING: Final = 256
 
