@@ -142,11 +142,8 @@ def fill(samples: NDArray[Any], content: NDArray[Any], window: Window) -> None:
     if seen.shape == content.shape:
         _cover(seen, content, window)
         return
-    rows, columns = seen.shape
-    there = (
-        slice(top - window.y0, top - window.y0 + rows),
-        slice(left - window.x0, left - window.x0 + columns),
-    )
+    down, right = top - window.y0, left - window.x0
+    there = np.s_[down : down + seen.shape[0], right : right + seen.shape[1]]
     whole = content.copy()  # whatever stands beyond the plane
     whole[there] = seen
     _cover(whole, content, window)

@@ -73,8 +73,11 @@ class Style:
     def pattern(self, birth: Birth) -> Pattern:
         """Freeze what is shown from now on, in samples; pictures of another format need another pattern."""
         swatch = self.freeze(birth)
-        channels = [channel for channel in birth.picture.channels if channel.component in swatch]
-        return {one.component: to_samples(swatch[one.component], one) for one in channels}
+        return {
+            channel.component: to_samples(swatch[channel.component], channel)
+            for channel in birth.picture.channels
+            if channel.component in swatch
+        }
 
     def shown(self, pattern: Pattern, channel: Channel, window: Window) -> NDArray[Any]:
         """Return the samples that fill a window of any channel; transparency becomes opaque."""
