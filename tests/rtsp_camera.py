@@ -1,8 +1,10 @@
 """A real RTSP camera that plays the H.264 of a file at its pace under /cam (run by the system's Python).
 
-Usage: python -m tests.rtsp_camera FILE PORT [--sound] [--lose N] [--late S] [--login USER PASSWORD]
-With --sound it plays the file's A-law too, with --lose it loses one of N packets, and with --late the path is
-unknown for S seconds after the start. Prints its port.
+Usage: python -m tests.rtsp_camera FILE PORT [OPTION...]
+
+With --login USER PASSWORD it asks for them, with --sound it plays the file's A-law too, with --shared
+all clients see the same moment of the file (else each has a film of its own), with --lose N it loses one of N
+packets, and with --late S the path is unknown for S seconds after the start. Prints its port.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ def main() -> None:
     server = GstRtspServer.RTSPServer(service=asked.port, address="127.0.0.1")
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(_pipeline(asked))
+    factory.set_shared(asked.shared)
     if asked.lose:
         factory.connect("media-configure", lambda _, media: _lose(media, asked.lose))
     if asked.login:
@@ -45,6 +48,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("file")
     parser.add_argument("port")
     parser.add_argument("--sound", action="store_true")
+    parser.add_argument("--shared", action="store_true")
     parser.add_argument("--lose", type=int, default=0)
     parser.add_argument("--late", type=float, default=0.0)
     parser.add_argument("--login", nargs=2)

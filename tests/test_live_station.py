@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from stream_guard.errors import SourceLostError
 from stream_guard.live import station
 from stream_guard.live.session import Judges, Session
 from stream_guard.model.address import SafeUrl
-from stream_guard.model.frame import Item
+from stream_guard.model.frame import Frame, Item
 from stream_guard.model.live import State
 from stream_guard.model.verdict import Detection
 from stream_guard.sources.camera import Framer
@@ -81,6 +82,27 @@ def test_a_faulty_detector_shows_nobody(fault: Fault, state: str) -> None:
         after = len(seen.frames) + 100
         assert until(lambda: len(seen.frames) > after)
         assert seen.station.status().state.value == state
+
+
+class Fickle(Planted):
+    """A camera that is lost after twenty frames, and is there again at once."""
+
+    def items(self, stopped: Event) -> Iterator[Item]:
+        yield from islice(super().items(stopped), 20)
+        raise SourceLostError("it was lost", at_once=True)
+
+
+def test_a_lost_camera_leaves_no_pictures_behind() -> None:
+    """Python's cycle collector comes seldom, and a camera that flaps loses a session every few seconds."""
+    gc.collect()
+    gc.disable()
+    try:
+        with on_air(Fickle()) as seen:
+            assert until(lambda: seen.station.status().reconnects >= 3, 20)
+        left = [type(one) for one in gc.get_objects() if isinstance(one, (Session, Frame, SourceLostError))]
+    finally:
+        gc.enable()
+    assert left == []
 
 
 def test_a_detector_that_hangs_brings_a_card_and_is_replaced() -> None:
@@ -160,7 +182,7 @@ def test_the_delay_counts_the_time_in_which_a_frame_waits_for_the_guard() -> Non
 
     taken: list[float | None] = []
     judges = TestBench(lambda: Faulty(fault, spared=0), lag=0).judges()
-    session = Session(judges, lambda _, taken_s: taken.append(taken_s))
+    session = Session(judges, lambda _session, _item, taken_s: taken.append(taken_s))
     framer = Framer("cam")
     raw = [av.VideoFrame.from_ndarray(planted(index=k), "rgb24").reformat(format="yuv420p") for k in range(2)]
     session.put(framer.frame(raw[0]))

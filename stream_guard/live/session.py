@@ -69,8 +69,8 @@ class _Stopwatch:
         return sum(looks_s) / len(looks_s) if looks_s else 0.0
 
 
-Air = Callable[[RedactedFrame | Passthrough, float | None], None]
-"""Takes what is final, with the time at which its frame came in."""
+Air = Callable[["Session", RedactedFrame | Passthrough, float | None], None]
+"""Takes what is final in a session, with the time at which its frame came in."""
 
 
 class Session:
@@ -138,7 +138,7 @@ class Session:
             for item in anonymize(self._items(), self._stopwatch, judges.tracker, judges.redactor):
                 if self._ended:
                     return
-                self._air(item, self._taken_s(item))
+                self._air(self, item, self._taken_s(item))
         except _Over:
             return
         except Exception as exc:  # noqa: BLE001 - the station shows a card with it and begins anew

@@ -127,7 +127,7 @@ class Station:
             if self._source.idle:
                 self._stopped.wait(_IDLE_GLANCE_S)
                 continue
-            lost = self._one_session()
+            lost = _bare(self._one_session())
             self._lost = _Lost(str(lost), lost.needs_a_person)
             self._stopped.wait(retries.pause_s(lost, self._shows))
 
@@ -160,7 +160,7 @@ class Station:
             raise ModelError("the detectors do not answer, one after the other; start the program anew")
         judges = self._bench.judges()
         judges.shed(self._load.shedding)
-        session = Session(judges, lambda item, taken_s: self._air(session, item, taken_s))
+        session = Session(judges, self._air)
         with self._lock:
             self._session = session
         return session
@@ -280,3 +280,9 @@ class Station:
                 reconnects=max(0, self._connections - 1), load_step=self._load.step, lag_frames=self._lag,
                 idle=self._source.idle,
             )  # fmt: skip
+
+
+def _bare(lost: SourceLostError) -> SourceLostError:
+    """Return an error without what led to it, whose frames would keep the session's pictures for long."""
+    lost.__cause__ = lost.__context__ = None
+    return lost.with_traceback(None)
