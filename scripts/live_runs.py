@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import av
 import httpx
+
+from tests.servers import address_of
 
 WALK: Final = Path(__file__).resolve().parents[1] / "samples" / "walk.mp4"
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -81,25 +80,10 @@ def running(arguments: Sequence[str | Path]) -> Iterator[Running]:
         [*command, "--webrtc", "--port", "0", "--progress", "json"], stdout=subprocess.PIPE, text=True
     )
     try:
-        yield Running(_address(process), process.pid)
+        yield Running(address_of(process), process.pid)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
-
-
-def _address(process: subprocess.Popen[str]) -> str:
-    """Return the address that it tells of, and read on, so that it never waits for a reader."""
-    said: IO[str] = process.stdout or io.StringIO()
-    for line in said:
-        if "address" in (found := json.loads(line)):
-            threading.Thread(target=_drain, args=(said,), daemon=True).start()
-            return str(found["address"]).rstrip("/")
-    raise SystemExit(f"stream-guard live has ended with {process.wait()} before it served anything")
-
-
-def _drain(said: IO[str]) -> None:
-    for _ in said:
-        pass
 
 
 def clip(

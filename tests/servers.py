@@ -65,7 +65,7 @@ def served(folder: Path, *before: str, token: str = "", **variables: str) -> Ite
         text=True,
     ) as process:
         try:
-            yield Served(_address(process), folder, process)
+            yield Served(address_of(process), folder, process)
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -75,8 +75,8 @@ def served(folder: Path, *before: str, token: str = "", **variables: str) -> Ite
                 raise
 
 
-def _address(process: subprocess.Popen[str]) -> str:
-    """Return the address that the server prints when it answers."""
+def address_of(process: subprocess.Popen[str]) -> str:
+    """Return the address that a server prints when it answers, and read on, so that it never has to wait."""
     assert process.stdout is not None
     for line in process.stdout:
         if found := re.search(r"https?://[^\s/]+", line):
