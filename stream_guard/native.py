@@ -151,6 +151,7 @@ def onnx_session(model: bytes) -> InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # 20 MB for one size of picture, and YuNet gets several
+    options.add_session_config_entry("session.disable_quant_qdq", "1")  # packed weights: unpacked once
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
