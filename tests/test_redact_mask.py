@@ -379,8 +379,22 @@ def test_a_new_pixel_format_midway_starts_the_looks_anew() -> None:
     assert (samples_of(seen)[0][20:60, 20:60] != samples_of(raw)[0][20:60, 20:60]).mean() > 0.9
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_frost_knows_nothing_of_what_is_under_it(layout: str) -> None:
+    """Pictures that are black or white under the mask, alike elsewhere, give the same, to the last sample."""
+    box, before = {1: Box(30, 30, 60, 60)}, samples_of(picture(LAYOUTS[layout], 96, 96))
+    covered = samples_of(rendered(redactor("solid"), picture(LAYOUTS[layout], 96, 96), box))
+    shown = []
+    for white in (0, 1):
+        seen = picture(LAYOUTS[layout], 96, 96)
+        for channel, one, other in zip(seen.channels, before, covered, strict=True):
+            channel.samples[one != other] = white * channel.peak << channel.shift
+        shown.append(samples_of(rendered(redactor("frost"), seen, box)))
+    assert all(np.array_equal(black, white) for black, white in zip(*shown, strict=True))
+
+
 @pytest.mark.parametrize("layout", ["yuv420p", "rgba"])
-def test_frost_keeps_no_more_than_16_levels_of_the_mean(layout: str) -> None:
+def test_frost_keeps_no_more_than_16_levels_of_the_light_around_it(layout: str) -> None:
     """Pictures whose flat colours differ by less than a level give the same mask, to the last sample."""
     shown = set()
     for level in range(98, 102):

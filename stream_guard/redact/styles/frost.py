@@ -1,4 +1,4 @@
-"""Frosted glass: one coarse colour for the whole face, under keyed clouds of light."""
+"""Frosted glass: as light as what is around the face, under keyed clouds of light."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_guard.redact.style import Birth, Noise, Style, Swatch, Tier, coarse, lit, painted, sampled, smooth
+from stream_guard.model.geometry import Box
+from stream_guard.model.picture import Component, Picture
+from stream_guard.redact.style import Birth, Noise, Style, Swatch, Tier, coarse, lit, sampled, smooth
 
 CELLS = 24
 CLOUDS = ((3, 7.0), (6, 2.5))
@@ -15,19 +17,46 @@ and then, for the detail of a dark face."""
 SHEEN, RIM = 14.0, 16.0
 """How much lighter than the middle the upper left corner and the outermost rim are."""
 SHADE = 8.0
-"""Code values by which the whole is made lighter or darker at random, so that its colour tells less."""
-VEIL, VEIL_SHARE = (150, 154, 158), 0.6
-"""The grey of the glass, and how much of it lies over the colour: masks side by side then differ little,
-since a step of light across a face passes for its detail."""
+"""Code values by which the whole is made lighter or darker at random, so that its light tells less."""
+REACH = 0.3
+"""How far around the mask its light is taken from, as a share of the mask's shorter side."""
+GAP_PX = 2
+"""Left out around the mask, which is rounded out to whole samples."""
+NEUTRAL = 128.0
+LUMA_OF = {Component.LUMA: 1.0, Component.RED: 0.2126, Component.GREEN: 0.7152, Component.BLUE: 0.0722}
+"""Share of a component in the luma (ITU-R BT.709)."""
 
 
 def freeze(birth: Birth) -> Swatch:
-    veil = painted(birth.picture, np.array(VEIL).reshape(1, 1, 3))
-    glass = {
-        component: np.tile(mean * (1 - VEIL_SHARE) + veil[component] * VEIL_SHARE, (CELLS, CELLS))
-        for component, mean in coarse(sampled(birth.picture, birth.mask_box, 1, 1)).items()
+    """Take nothing from under the mask, and no hue: that of clothes and rooms tells who is there."""
+    light = np.full((CELLS, CELLS), _light_around(birth.picture, birth.mask_box), np.float32)
+    tint = np.full_like(light, NEUTRAL)
+    glass: Swatch = {
+        channel.component: light if channel.component in LUMA_OF else tint
+        for channel in birth.picture.channels
+        if channel.component is not Component.ALPHA
     }
-    return lit(glass, _clouds(birth.noise) + _light() + SHADE * birth.noise(1, 1))
+    return lit(glass, _clouds(birth.noise) + _relief() + SHADE * birth.noise(1, 1))
+
+
+def _light_around(picture: Picture, mask: Box) -> float:
+    """Return the mean luma of the strips above, below, left and right of the mask, in 16 levels."""
+    near = Box(mask.x0 - GAP_PX, mask.y0 - GAP_PX, mask.x1 + GAP_PX, mask.y1 + GAP_PX)
+    reach = REACH * min(mask.w, mask.h)
+    strips = (
+        Box(near.x0, near.y0 - reach, near.x1, near.y0),
+        Box(near.x0, near.y1, near.x1, near.y1 + reach),
+        Box(near.x0 - reach, near.y0, near.x0, near.y1),
+        Box(near.x1, near.y0, near.x1 + reach, near.y1),
+    )
+    lumas = [_luma(picture, strip) for strip in strips if strip.clipped(picture.width, picture.height).area]
+    mean = np.array([[np.mean(lumas) if lumas else NEUTRAL]], np.float32)
+    return float(coarse({Component.LUMA: mean})[Component.LUMA].item())
+
+
+def _luma(picture: Picture, box: Box) -> float:
+    means = sampled(picture, box, 1, 1)
+    return sum(float(codes.item()) * LUMA_OF.get(component, 0.0) for component, codes in means.items())
 
 
 def _clouds(noise: Noise) -> NDArray[np.float32]:
@@ -37,7 +66,7 @@ def _clouds(noise: Noise) -> NDArray[np.float32]:
     return total
 
 
-def _light() -> NDArray[np.float32]:
+def _relief() -> NDArray[np.float32]:
     along = np.linspace(-1, 1, CELLS, dtype=np.float32)
     sheen = np.subtract.outer(-along, along) * (SHEEN / 2)
     rim = np.maximum.outer(abs(along), abs(along)) ** 12 * RIM
@@ -47,7 +76,7 @@ def _light() -> NDArray[np.float32]:
 STYLE = Style(
     name="frost",
     tier=Tier.IRREVERSIBLE,
-    withstands="like frosted glass; keeps one coarse mean colour: trained attackers stay at chance",
+    withstands="like frosted glass; knows nothing of what is under it: trained attackers stay at chance",
     freeze=freeze,
     content=smooth,
     soft_px=6,
