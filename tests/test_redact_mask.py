@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stream_guard.errors import PipelineError, SettingsError
-from stream_guard.evaluate.detail import cells, detail
 from stream_guard.model.frame import Frame, Stamp
 from stream_guard.model.geometry import Box, Orientation
 from stream_guard.model.picture import Channel, Component, Picture
@@ -312,27 +311,6 @@ def test_two_masks_on_one_face_look_alike_so_that_no_edge_runs_across_it(style: 
     assert np.abs(np.diff(face, axis=0)).max() <= 20
 
 
-def test_frost_keeps_neutral_grey_neutral_and_stays_in_range() -> None:
-    seen = picture(LAYOUTS["yuv420p"], 120, 120)
-    for channel in seen.channels:
-        channel.samples[...] = 16 if channel.component is Component.LUMA else 128
-    luma, cb, cr = samples_of(rendered(redactor("frost"), seen, {1: Box(40, 40, 80, 80)}))
-    assert luma.min() >= 16
-    assert luma.max() <= 235
-    assert abs(cb - 128).max() <= 2
-    assert abs(cr - 128).max() <= 2
-
-
-def test_the_texture_of_frost_does_not_pass_for_the_detail_of_a_face() -> None:
-    """Of a face, 2 and more a cell, a quarter of the energy passes for it where chance makes it alike."""
-    seen = picture(LAYOUTS["gray"], 400, 120)
-    rendered(redactor("frost"), seen, {i: Box(130 * i + 30, 40, 130 * i + 78, 88) for i in range(3)})
-    for i in range(3):
-        face = seen.channels[0].samples[40:88, 130 * i + 30 : 130 * i + 78]
-        assert (cells(detail(face), 4) ** 2).mean(1).max() < 0.5
-        assert np.ptp(face) > 4
-
-
 def test_solid_black_is_black_in_every_range() -> None:
     for full_range, layout, black in ((False, "p010", 64 << 6), (True, "yuv420p", 0), (False, "yuv420p", 16)):
         seen = replace(picture(LAYOUTS[layout], 60, 60), full_range=full_range)
@@ -377,30 +355,3 @@ def test_a_new_pixel_format_midway_starts_the_looks_anew() -> None:
     run.render(Frame(stamp, seen, None), Cover(stamp, (Region(1, box, Origin.TRACKED),)))
     raw = picture(LAYOUTS["rgba"], 90, 90, 2)
     assert (samples_of(seen)[0][20:60, 20:60] != samples_of(raw)[0][20:60, 20:60]).mean() > 0.9
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_frost_knows_nothing_of_what_is_under_it(layout: str) -> None:
-    """Pictures that are black or white under the mask, alike elsewhere, give the same, to the last sample."""
-    box, before = {1: Box(30, 30, 60, 60)}, samples_of(picture(LAYOUTS[layout], 96, 96))
-    covered = samples_of(rendered(redactor("solid"), picture(LAYOUTS[layout], 96, 96), box))
-    shown = []
-    for white in (0, 1):
-        seen = picture(LAYOUTS[layout], 96, 96)
-        for channel, one, other in zip(seen.channels, before, covered, strict=True):
-            channel.samples[one != other] = white * channel.peak << channel.shift
-        shown.append(samples_of(rendered(redactor("frost"), seen, box)))
-    assert all(np.array_equal(black, white) for black, white in zip(*shown, strict=True))
-
-
-@pytest.mark.parametrize("layout", ["yuv420p", "rgba"])
-def test_frost_keeps_no_more_than_16_levels_of_the_light_around_it(layout: str) -> None:
-    """Pictures whose flat colours differ by less than a level give the same mask, to the last sample."""
-    shown = set()
-    for level in range(98, 102):
-        seen = picture(LAYOUTS[layout], 90, 90)
-        for channel in seen.channels[:3]:
-            channel.samples[...] = level
-        rendered(redactor("frost"), seen, {1: Box(20, 20, 60, 60)})
-        shown.add(seen.channels[0].samples[20:60, 20:60].tobytes())
-    assert len(shown) == 1

@@ -28,6 +28,8 @@ Colour = tuple[int, int, int]
 
 LEVELS = 16
 TINTS = (Component.CB, Component.CR)
+LUMA_SHARES = {Component.LUMA: 1.0, Component.RED: 0.2126, Component.GREEN: 0.7152, Component.BLUE: 0.0722}
+"""What a component adds to the luma, by ITU-R BT.709; tints add nothing."""
 
 
 class Tier(Enum):
@@ -163,7 +165,8 @@ def painted(picture: Picture, rgb: NDArray[Any]) -> dict[Component, NDArray[np.f
 def code(component: Component, rgb: NDArray[Any], full_range: bool) -> NDArray[np.float32]:
     """Return 8-bit code values of a component for RGB values (..., 3), by ITU-R BT.709."""
     red, green, blue = (rgb[..., i].astype(np.float32) for i in range(3))
-    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    share = LUMA_SHARES
+    luma = share[Component.RED] * red + share[Component.GREEN] * green + share[Component.BLUE] * blue
     luma_gain, chroma_gain, black = (1.0, 1.0, 0) if full_range else (219 / 255, 224 / 255, 16)
     codes = {
         Component.LUMA: black + luma_gain * luma,

@@ -8,7 +8,19 @@ from numpy.typing import NDArray
 
 from stream_guard.model.geometry import Box
 from stream_guard.model.picture import Component, Picture
-from stream_guard.redact.style import Birth, Noise, Style, Swatch, Tier, coarse, lit, sampled, smooth
+from stream_guard.redact.style import (
+    LUMA_SHARES,
+    TINTS,
+    Birth,
+    Noise,
+    Style,
+    Swatch,
+    Tier,
+    coarse,
+    lit,
+    sampled,
+    smooth,
+)
 
 CELLS = 24
 CLOUDS = ((3, 7.0), (6, 2.5))
@@ -23,8 +35,6 @@ REACH = 0.3
 GAP_PX = 2
 """Left out around the mask, which is rounded out to whole samples."""
 NEUTRAL = 128.0
-LUMA_OF = {Component.LUMA: 1.0, Component.RED: 0.2126, Component.GREEN: 0.7152, Component.BLUE: 0.0722}
-"""Share of a component in the luma (ITU-R BT.709)."""
 
 
 def freeze(birth: Birth) -> Swatch:
@@ -32,7 +42,7 @@ def freeze(birth: Birth) -> Swatch:
     light = np.full((CELLS, CELLS), _light_around(birth.picture, birth.mask_box), np.float32)
     tint = np.full_like(light, NEUTRAL)
     glass: Swatch = {
-        channel.component: light if channel.component in LUMA_OF else tint
+        channel.component: tint if channel.component in TINTS else light
         for channel in birth.picture.channels
         if channel.component is not Component.ALPHA
     }
@@ -41,7 +51,7 @@ def freeze(birth: Birth) -> Swatch:
 
 def _light_around(picture: Picture, mask: Box) -> float:
     """Return the mean luma of the strips above, below, left and right of the mask, in 16 levels."""
-    near = Box(mask.x0 - GAP_PX, mask.y0 - GAP_PX, mask.x1 + GAP_PX, mask.y1 + GAP_PX)
+    near = mask.grown(GAP_PX, GAP_PX, GAP_PX, GAP_PX)
     reach = REACH * min(mask.w, mask.h)
     strips = (
         Box(near.x0, near.y0 - reach, near.x1, near.y0),
@@ -50,13 +60,13 @@ def _light_around(picture: Picture, mask: Box) -> float:
         Box(near.x1, near.y0, near.x1 + reach, near.y1),
     )
     lumas = [_luma(picture, strip) for strip in strips if strip.clipped(picture.width, picture.height).area]
-    mean = np.array([[np.mean(lumas) if lumas else NEUTRAL]], np.float32)
-    return float(coarse({Component.LUMA: mean})[Component.LUMA].item())
+    mean = np.array(np.mean(lumas) if lumas else NEUTRAL, np.float32)
+    return float(coarse({Component.LUMA: mean})[Component.LUMA])
 
 
 def _luma(picture: Picture, box: Box) -> float:
     means = sampled(picture, box, 1, 1)
-    return sum(float(codes.item()) * LUMA_OF.get(component, 0.0) for component, codes in means.items())
+    return sum(float(codes.item()) * LUMA_SHARES.get(component, 0.0) for component, codes in means.items())
 
 
 def _clouds(noise: Noise) -> NDArray[np.float32]:
