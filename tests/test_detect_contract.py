@@ -18,7 +18,7 @@ from stream_guard.detect.canary import FACE, SAMPLE, canary_score, require_canar
 from stream_guard.detect.models import bundled_folder, load_verified, read_manifest
 from stream_guard.detect.mtcnn import MTCNN
 from stream_guard.detect.passes import FLOOR
-from stream_guard.detect.presets import PRESETS, Detectors
+from stream_guard.detect.presets import Detectors
 from stream_guard.detect.registry import DETECTORS, GROUPS, INDEPENDENT, members
 from stream_guard.detect.yunet import MODEL
 from stream_guard.errors import ModelError, SettingsError
@@ -282,7 +282,7 @@ def test_a_model_that_is_not_listed_is_refused(altered: Path) -> None:
         DETECTORS["yunet"](FLOOR)
 
 
-# -- names and presets ----------------------------------------------------------------------------
+# -- names ----------------------------------------------------------------------------------------
 
 
 def test_groups_stand_for_known_detectors() -> None:
@@ -294,8 +294,3 @@ def test_groups_stand_for_known_detectors() -> None:
 def test_an_unknown_detector_is_named() -> None:
     with pytest.raises(SettingsError, match="there is no detector 'yunett'; choose from yunet"):
         members(("yunett",))
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_no_preset_leaves_more_than_a_tenth_of_a_second_without_a_look(preset: str) -> None:
-    assert PRESETS[preset].cadence.look_s <= 0.1

@@ -82,6 +82,13 @@ def test_scores_are_raised_to_the_exponent() -> None:
     assert [face.score for face in Pass(Marked(), exponent=2).look(as_view(rgb))] == [0.25]
 
 
+@pytest.mark.parametrize(("height", "found"), [(29, 0), (30, 1), (40, 1)])
+def test_faces_lower_than_the_least_share_are_left_to_others(height: int, found: int) -> None:
+    rgb = np.zeros((60, 100, 3), np.uint8)
+    rgb[:height, :20, 0] = 255
+    assert len(Pass(Marked(), least_share=0.5).look(as_view(rgb))) == found
+
+
 @pytest.fixture(scope="module")
 def yunet() -> Iterator[YuNet]:
     made = YuNet(FLOOR)

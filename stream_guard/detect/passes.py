@@ -32,12 +32,15 @@ class Pass:
     raise_contrast: bool = False
     exponent: float = 1.0
     """Scores are raised to this power: prepared pictures bring more false alarms, and scales differ."""
+    least_share: float = 0.0
+    """Faces lower than this share of the picture's short side are left to the other passes."""
 
     def look(self, view: View) -> list[Detection]:
         """Return the faces found, boxes in pixels of the view as given."""
         bgr = _shrunk(view.bgr, self.side)
         kx, ky = view.bgr.shape[1] / bgr.shape[1], view.bgr.shape[0] / bgr.shape[0]
         height, width = bgr.shape[:2]
+        least = self.least_share * min(height, width)
         if self.raise_contrast:
             bgr = _equalized(bgr)
         if self.quarter_turns:
@@ -49,6 +52,7 @@ class Pass:
                 score=face.score**self.exponent,
             )
             for face in self.detector.detect(View(bgr, view.scale_x * kx, view.scale_y * ky))
+            if not face.box.h < least  # one that is no number stays
         ]
 
 

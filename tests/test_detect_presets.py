@@ -1,0 +1,59 @@
+"""What every preset must see: how often it looks, and faces that are larger than the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stream_guard.detect.canary import FACE
+from stream_guard.detect.presets import PRESETS, Detectors
+from stream_guard.model.frame import Frame, Stamp
+from stream_guard.model.geometry import Box
+from stream_guard.model.picture import Picture
+from stream_guard.model.verdict import Seen
+from stream_guard.settings import Settings
+from stream_guard.sources.array import ArrayEye
+from tests.test_detect_contract import portrait
+
+Rgb = NDArray[np.uint8]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_preset_leaves_more_than_a_tenth_of_a_second_without_a_look(preset: str) -> None:
+    assert PRESETS[preset].cadence.look_s <= 0.1
+
+
+@pytest.fixture(scope="module")
+def detectors() -> Iterator[Detectors]:
+    made = Detectors(Settings().detect.detectors)
+    yield made
+    made.close()
+
+
+def _up_close(times: float, across: float) -> Rgb:
+    """Return the portrait's face so many times as tall as the picture, moved by a share of its width."""
+    k = 720 * times / FACE.h
+    centre = FACE.cx + across * FACE.w, FACE.cy
+    shift = [[k, 0, 640 - k * centre[0]], [0, k, 360 - k * centre[1]]]
+    shown = cv2.warpAffine(portrait(), np.array(shift), (1280, 720), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(shown, np.uint8)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(("times", "across"), [(1.0, 0.0), (1.5, 0.3), (2.0, 0.0), (2.5, 0.0), (3.0, 0.3)])
+def test_a_face_larger_than_the_picture_is_found(
+    detectors: Detectors, preset: str, times: float, across: float
+) -> None:
+    picture = Picture(1280, 720, tuple, full_range=True)
+    frame = Frame(Stamp(0, 0, 0.0), picture, ArrayEye(_up_close(times, across)))
+    sight = detectors.observer(PRESETS[preset]).observe(frame).sight
+    assert isinstance(sight, Seen)
+    best = max(sight.faces, key=lambda face: face.score)
+    assert best.score > 0.5
+    truth = Box.around(640 - across * 720 * times * FACE.w / FACE.h, 360, 720 * times * FACE.w / FACE.h, 720)
+    shown = truth.clipped(1280, 720)
+    assert best.box.clipped(1280, 720).iou(shown) > 0.6
