@@ -26,7 +26,7 @@ _CONTRAST_EXPONENT: Final = 0.3
 _NEAR_SIDE: Final = 320
 """Long side of the small picture in which YuNet sees faces larger than the picture: all of 60 that were
 2.5 times as tall, where the other passes saw 30. At 160 it saw some of 3 times, and faces that were none."""
-_NEAR_LOOK_S: Final = 0.4
+_NEAR_LOOK_S: Final = 0.6
 _NEAR_SHARE: Final = 0.75
 """Lower faces the other passes see, and their boxes are truer."""
 
