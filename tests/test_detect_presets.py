@@ -20,6 +20,7 @@ from stream_guard.sources.array import ArrayEye
 from tests.test_detect_contract import portrait
 
 Rgb = NDArray[np.uint8]
+WIDTH, HEIGHT = 1280, 720
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -34,13 +35,15 @@ def detectors() -> Iterator[Detectors]:
     made.close()
 
 
-def _up_close(times: float, across: float) -> Rgb:
-    """Return the portrait's face so many times as tall as the picture, moved by a share of its width."""
-    k = 720 * times / FACE.h
-    centre = FACE.cx + across * FACE.w, FACE.cy
-    shift = [[k, 0, 640 - k * centre[0]], [0, k, 360 - k * centre[1]]]
-    shown = cv2.warpAffine(portrait(), np.array(shift), (1280, 720), borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(shown, np.uint8)
+def _up_close(times: float, across: float) -> tuple[Rgb, Box]:
+    """Return the portrait's face so many times as tall as the picture, and aside by a share of its width,
+    and what of it the picture shows.
+    """
+    k = HEIGHT * times / FACE.h
+    dx, dy = WIDTH / 2 - k * (FACE.cx + across * FACE.w), HEIGHT / 2 - k * FACE.cy
+    warp = np.array([[k, 0, dx], [0, k, dy]])
+    shown = cv2.warpAffine(portrait(), warp, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(shown, np.uint8), FACE.scaled(k, k).moved(dx, dy).clipped(WIDTH, HEIGHT)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -48,12 +51,10 @@ def _up_close(times: float, across: float) -> Rgb:
 def test_a_face_larger_than_the_picture_is_found(
     detectors: Detectors, preset: str, times: float, across: float
 ) -> None:
-    picture = Picture(1280, 720, tuple, full_range=True)
-    frame = Frame(Stamp(0, 0, 0.0), picture, ArrayEye(_up_close(times, across)))
+    rgb, truth = _up_close(times, across)
+    frame = Frame(Stamp(0, 0, 0.0), Picture(WIDTH, HEIGHT, tuple, full_range=True), ArrayEye(rgb))
     sight = detectors.observer(PRESETS[preset]).observe(frame).sight
     assert isinstance(sight, Seen)
     best = max(sight.faces, key=lambda face: face.score)
     assert best.score > 0.5
-    truth = Box.around(640 - across * 720 * times * FACE.w / FACE.h, 360, 720 * times * FACE.w / FACE.h, 720)
-    shown = truth.clipped(1280, 720)
-    assert best.box.clipped(1280, 720).iou(shown) > 0.6
+    assert best.box.clipped(WIDTH, HEIGHT).iou(truth) > 0.6
