@@ -106,8 +106,9 @@ def clapping_file(path: Path, seconds: int) -> Path:
 class RtspCamera:
     """A gst-rtsp-server that plays a file under /cam; a context manager that ends it.
 
-    With `lose` it loses every so manieth packet, with `late_s` it does not know its path for so long, and
-    with `shared` all clients see the same moment of the file.
+    With `lose` it loses every so manieth packet, with `late_s` it does not know its path for so long, with
+    `stall_s` it sends nothing but sound after so long, and with `shared` all clients see the same moment of
+    the file.
     """
 
     def __init__(
@@ -118,12 +119,14 @@ class RtspCamera:
         *,
         lose: int = 0,
         late_s: float = 0.0,
+        stall_s: float = 0.0,
         sound: bool = False,
         shared: bool = False,
     ) -> None:
         self.port = port or free_port()
         self._command = [SYSTEM_PYTHON, "-m", "tests.rtsp_camera", str(file), str(self.port)]
-        self._command += ["--lose", str(lose), "--late", str(late_s), *(["--sound"] if sound else [])]
+        self._command += ["--lose", str(lose), "--late", str(late_s), "--stall", str(stall_s)]
+        self._command += ["--sound"] if sound else []
         self._command += ["--shared"] if shared else []
         self._command += ["--login", *login] if login else []
         self._process: subprocess.Popen[str] | None = None

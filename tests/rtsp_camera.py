@@ -4,13 +4,15 @@ Usage: python -m tests.rtsp_camera FILE PORT [OPTION...]
 
 With --login USER PASSWORD it asks for them, with --sound it plays the file's A-law too, with --shared
 all clients see the same moment of the file (else each has a film of its own), with --lose N it loses one of N
-packets, and with --late S the path is unknown for S seconds after the start. Prints its port.
+packets, with --late S the path is unknown for S seconds after the start, and with --stall S only the sound
+goes on after so many. Prints its port.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import time
 from typing import Any
 
 import gi
@@ -31,6 +33,8 @@ def main() -> None:
     factory.set_shared(asked.shared)
     if asked.lose:
         factory.connect("media-configure", lambda _, media: _lose(media, asked.lose))
+    if asked.stall:
+        factory.connect("media-configure", lambda _, media: _stall(media, asked.stall))
     if asked.login:
         protect(server, factory, *asked.login)
     mounts = server.get_mount_points()
@@ -51,6 +55,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--shared", action="store_true")
     parser.add_argument("--lose", type=int, default=0)
     parser.add_argument("--late", type=float, default=0.0)
+    parser.add_argument("--stall", type=float, default=0.0)
     parser.add_argument("--login", nargs=2)
     return parser.parse_args()
 
@@ -70,8 +75,22 @@ def _lose(media: Any, every: int) -> None:
     def passed(_pad: Any, _info: Any) -> Any:
         return Gst.PadProbeReturn.OK if next(packets) % every else Gst.PadProbeReturn.DROP
 
-    pad = media.get_element().get_by_name("pay0").get_static_pad("src")
-    pad.add_probe(Gst.PadProbeType.BUFFER, passed)
+    _payloader_pad(media).add_probe(Gst.PadProbeType.BUFFER, passed)
+
+
+def _stall(media: Any, after_s: float) -> None:
+    first_s: list[float] = []
+
+    def passed(_pad: Any, _info: Any) -> Any:
+        first_s.append(time.monotonic())
+        late = first_s[-1] - first_s[0] > after_s
+        return Gst.PadProbeReturn.DROP if late else Gst.PadProbeReturn.OK
+
+    _payloader_pad(media).add_probe(Gst.PadProbeType.BUFFER | Gst.PadProbeType.BUFFER_LIST, passed)
+
+
+def _payloader_pad(media: Any) -> Any:
+    return media.get_element().get_by_name("pay0").get_static_pad("src")
 
 
 if __name__ == "__main__":

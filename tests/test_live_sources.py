@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,9 +26,11 @@ from stream_guard.sources.camera import Framer, camera_items
 from stream_guard.sources.paced import PacedSource
 from stream_guard.sources.pattern import PatternSource
 from stream_guard.sources.rtsp import RtspSource
+from stream_guard.sources.sound import is_same_sound, own_stream
 from stream_guard.sources.webcam import WebcamSource
 from stream_guard.stations import UNNAMED, camera_of, source_of
-from tests.cameras import RtspCamera, planted_file, require_rtsp_server
+from tests.cameras import RtspCamera, clapping_file, planted_file, require_rtsp_server
+from tests.media import Clip, make
 from tests.stations import planted
 
 CANARY = "Canary-5520"
@@ -139,6 +142,59 @@ def test_every_frame_after_a_lost_packet_is_marked(tmp_path: Path, transport: st
     assert damaged
     assert trusted or lose < 100
     assert set(trusted) <= right
+
+
+def test_a_camera_that_sends_only_sound_any_more_is_lost(tmp_path: Path) -> None:
+    require_rtsp_server()
+    path = clapping_file(tmp_path / "x.mov", 30)
+    with RtspCamera(path, sound=True, stall_s=3) as camera:
+        source = RtspSource(SafeUrl.parsed(camera.url))
+        items, lost = until_lost(source.items(Event()))
+    assert "sends sound, but no picture any more" in str(lost)
+    assert sum(isinstance(item, Frame) for item in items) >= 40
+    late = items[max(i for i, item in enumerate(items) if isinstance(item, Frame)) :]
+    heard_s = sum(item.payload.size for item in late if isinstance(item, Passthrough)) / 8000
+    assert 2.5 < heard_s < 5
+
+
+def sounding_file(path: Path, codec: str) -> Path:
+    """Write a second of two tones, the first one in that codec."""
+    return make(path.with_suffix(CONTAINERS[codec]), Clip(frames=25, sounds=(codec, codec), sound_rate=8000))
+
+
+CONTAINERS = {"pcm_alaw": ".mov", "aac": ".mkv", "g726": ".avi"}
+
+
+@pytest.mark.parametrize("codec", CONTAINERS)
+@pytest.mark.parametrize("way", ["camera", "file"])
+def test_the_sound_of_a_source_can_be_decoded_when_the_source_is_gone(
+    way: str, codec: str, tmp_path: Path
+) -> None:
+    path = sounding_file(tmp_path / "x", codec)
+    if way == "file":
+        items, _ = until_lost(PacedSource(path).items(Event()))
+    else:
+        items, _ = until_lost(camera_items(av.open(path), "cam", Event(), keep_audio=True))
+    packets = [item.payload for item in items if isinstance(item, Passthrough)]
+    del items
+    gc.collect()
+    for _ in range(2):  # who hears it decodes it himself
+        decoder = own_stream(packets[0].stream).codec_context
+        assert decoder.name == codec
+        samples = sum(frame.samples for packet in packets for frame in decoder.decode(packet))
+        assert samples == pytest.approx(8000, abs=2100)
+
+
+def test_sound_is_the_same_until_its_codec_changes(tmp_path: Path) -> None:
+    streams = []
+    for number, codec in enumerate(("aac", "aac", "pcm_alaw")):
+        path = sounding_file(tmp_path / str(number), codec)
+        items, _ = until_lost(camera_items(av.open(path), "cam", Event(), keep_audio=True))
+        streams.append(next(item.payload.stream for item in items if isinstance(item, Passthrough)))
+    assert is_same_sound(*streams[:2])
+    assert not is_same_sound(*streams[1:])
+    assert not is_same_sound(streams[0], None)
+    assert is_same_sound(None, None)
 
 
 # -- addresses and settings ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -27,8 +28,11 @@ from stream_guard.outputs.output import Feed
 from stream_guard.outputs.record import Recording, record
 from stream_guard.outputs.rtp import units
 from stream_guard.outputs.sessions import Sessions
+from stream_guard.sources.paced import PacedSource
+from tests.cameras import clapping_file
 from tests.media import Clip, make
 from tests.stations import RGB, Feeder, shows_code, until
+from tests.watching import on_air
 
 FAST_KEYS = LiveEncoding(key_interval_s=0.3)
 
@@ -132,6 +136,30 @@ def test_sound_is_kept(codec: str, becomes: str, tmp_path: Path) -> None:
         seconds = sum(frame.samples / frame.sample_rate for frame in heard)
     assert 1.0 < seconds < 2.2
     assert abs(float(heard[0].time)) < 0.5
+
+
+def test_a_camera_that_comes_back_is_recorded_with_its_sound(tmp_path: Path) -> None:
+    """Its stream of before is gone by then, and the memory with it."""
+    source = PacedSource(clapping_file(tmp_path / "x.mov", 2), loop=True)
+    with on_air(source) as seen:
+        branches = Branches(seen.station.hub, FAST_KEYS)
+        feed = Feed("cam 1", seen.station.hub, branches, lambda: seen.station.sound)
+        output = record(feed, Recording(tmp_path / "a", 0.8))
+        output.start()
+        try:
+            assert until(lambda: seen.station.status().reconnects >= 3, 20)
+            gc.collect()
+            complete = len(segments(tmp_path / "a"))
+            assert until(lambda: len(segments(tmp_path / "a")) >= complete + 2)
+        finally:
+            output.stop()
+            branches.close()
+    heard = []
+    for path in segments(tmp_path / "a")[:-1]:
+        with av.open(str(path)) as container:
+            heard.append(sum(frame.samples for frame in container.decode(audio=0)))
+    assert len(heard) >= 5
+    assert all(samples > 2000 for samples in heard[1:])
 
 
 def test_another_size_begins_another_segment(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from stream_guard.model.frame import Frame, Item, Passthrough
 from stream_guard.model.live import Aired, State, Status
 from stream_guard.model.ports import LiveSource
 from stream_guard.model.redacted import RedactedFrame
+from stream_guard.sources.sound import is_same_sound
 
 _HANGS_S: Final = 0.5
 """A look that takes longer is no verdict on a live picture."""
@@ -71,7 +72,7 @@ class Station:
         self.name = name
         self.hub = Hub()
         self.sound: Any | None = None
-        """The stream of the source's sound as PyAV describes it, once a packet has come."""
+        """A PyAV stream that describes the source's sound, once a packet has come."""
         self._source, self._bench, self._cards, self._lag = source, bench, cards, lag_frames
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -180,8 +181,9 @@ class Station:
         if session.busy_s > _DEAD_S:
             raise SourceLostError("the detector does not answer; another one is loaded", at_once=True)
         if isinstance(item, Passthrough):
-            if self.sound is None:
-                self.sound = getattr(item.payload, "stream", None)
+            stream = item.payload.stream
+            if not is_same_sound(stream, self.sound):
+                self.sound = stream
         elif isinstance(item, Frame) and self._is_skipped(session):
             return
         session.put(item)

@@ -96,7 +96,7 @@ class Fragments:
 
     def __init__(self, playlist: Playlist, first: Coded, sound: object | None, segment_s: float) -> None:
         self.newest_s = first.shown_s
-        self._generation, self._silent = first.generation, sound is None
+        self._generation = first.generation
         self._playlist, self._segment_s = playlist, segment_s
         self._begun_s = first.shown_s
         self._boxes = _Boxes()
@@ -105,9 +105,8 @@ class Fragments:
         playlist.begin(b"".join(self._boxes.take()))
 
     def are_over(self, coded: Coded, sound: object | None) -> bool:
-        """Tell whether a picture needs a new header: it has changed, or there is sound by now."""
-        turned_up = self._silent and sound is not None
-        return coded.generation != self._generation or (coded.key and turned_up)
+        """Tell whether a picture needs a new header: it has changed, or the sound has."""
+        return coded.generation != self._generation or (coded.key and self.muxer.sound is not sound)
 
     def write(self, coded: Coded) -> None:
         """Write a picture; a key frame completes the fragment before it, and maybe a segment."""

@@ -16,6 +16,7 @@ from stream_guard.model.live import Aired
 from stream_guard.outputs.encoder import CLOCK_HZ, Coded
 from stream_guard.outputs.sound import SoundClock
 from stream_guard.sinks.audio import Track, add_track
+from stream_guard.sources.sound import is_same_sound, own_stream
 
 _TICK: Final = Fraction(1, CLOCK_HZ)
 _BITEXACT: Final = 0x400  # no tool names, no dates
@@ -38,6 +39,8 @@ class Muxer:
             OutputError: it cannot be written.
         """
         self._name, self._first = name, first
+        self.sound = sound
+        """What it takes packets of; those of another camera's sound are left out."""
         self._start_s = first.shown_s
         self._start = first.packet.pts or 0
         self._clock = SoundClock()
@@ -48,7 +51,7 @@ class Muxer:
             self._container.flags |= _BITEXACT
             self._video = self._add_video(first)
             if sound is not None:
-                self._track = add_track(self._container, sound, 1, [], shared=True)
+                self._track = add_track(self._container, own_stream(sound), 1, [])
             self._container.start_encoding()
 
     def _add_video(self, first: Coded) -> Any:
@@ -79,6 +82,8 @@ class Muxer:
 
     def _write_sound(self, aired: Aired, track: Track) -> None:
         shared: Any = aired.item.payload  # type: ignore[union-attr]
+        if not is_same_sound(shared.stream, self.sound):
+            return
         offset_s = self._clock.offset_s(aired)
         if offset_s is None or aired.shown_s < self._start_s:
             return

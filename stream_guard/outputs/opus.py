@@ -13,7 +13,7 @@ from av.audio.resampler import AudioResampler
 from stream_guard.model.live import Aired
 from stream_guard.outputs.encoder import Coded, Parameters
 from stream_guard.outputs.sound import SoundClock
-from stream_guard.sinks.audio import decoder_like
+from stream_guard.sources.sound import own_stream
 
 OPUS: Final = "opus"
 _HZ: Final = 48_000
@@ -57,7 +57,7 @@ class OpusEncoder:
     def _open(self, stream: Any) -> None:
         mono = stream.codec_context.channels == 1
         layout = "mono" if mono else "stereo"
-        self._decoder = decoder_like(stream.codec_context)
+        self._decoder = own_stream(stream).codec_context
         self._resampler, self._fifo = AudioResampler("s16", layout, _HZ), AudioFifo()
         encoder: Any = av.CodecContext.create("libopus", "w")
         encoder.sample_rate, encoder.format, encoder.layout = _HZ, "s16", layout

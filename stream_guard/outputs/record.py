@@ -74,9 +74,10 @@ def _record(feed: Feed, recording: Recording, run: Run) -> None:
                 run.dropped = packets.dropped
                 if coded is None:
                     continue
-                if segment is None or segment.is_over(coded, recording.segment_s, feed.sound()):
-                    if segment is not None:
-                        segment.publish()
+                if segment is not None and segment.is_over(coded, recording.segment_s, feed.sound()):
+                    full, segment = segment, None
+                    full.publish()
+                if segment is None:
                     shelf.prune()
                     segment = Segment(shelf, coded, feed.sound())
                 segment.muxer.write_sound(sound)
@@ -139,7 +140,7 @@ class Segment:
     def __init__(self, shelf: Shelf, first: Coded, sound: object | None) -> None:
         self._target = shelf.free_name()
         self._draft = _draft_of(self._target)
-        self._first, self._silent = first, sound is None
+        self._first = first
         with translated(self._target):
             self._lock = os.open(self._draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -151,11 +152,11 @@ class Segment:
             raise
 
     def is_over(self, coded: Coded, segment_s: float, sound: object | None) -> bool:
-        """Tell whether a picture belongs to the next segment; that has sound if there is any by now."""
+        """Tell whether a picture belongs to the next segment, which has the sound that there is by now."""
         if coded.generation != self._first.generation:
             return True
         is_long = coded.shown_s - self._first.shown_s >= segment_s
-        return coded.key and (is_long or (self._silent and sound is not None))
+        return coded.key and (is_long or self.muxer.sound is not sound)
 
     def publish(self) -> None:
         """Complete the file and give it its name, even where its end is lost: all before it can be played.
@@ -164,13 +165,18 @@ class Segment:
             OutputError: the disk is full.
         """
         try:
+            self._complete()
+        finally:
+            os.close(self._lock)
+
+    def _complete(self) -> None:
+        try:
             self.muxer.close()
         finally:
             with translated(self._target):
                 os.fchmod(self._lock, usual_mode())
                 os.fsync(self._lock)
                 self._draft.rename(self._target)
-            os.close(self._lock)
 
 
 def _draft_of(target: Path) -> Path:

@@ -13,7 +13,7 @@ from stream_guard.outputs.rtp import PAYLOAD_TYPE, Numbering, payloads
 from stream_guard.outputs.rtsp_publisher import Publisher
 from stream_guard.outputs.sdp import SOUND, VIDEO, describe
 from stream_guard.outputs.sessions import Run, Sessions
-from stream_guard.outputs.sound import SoundFeed, SoundTrack, sound_track
+from stream_guard.outputs.sound import SoundFeed, sound_track
 from stream_guard.outputs.target import Target
 
 _POLL_S: Final = 0.5
@@ -35,7 +35,9 @@ def _push(feed: Feed, target: Target, run: Run) -> None:
 
 
 def _publish(feed: Feed, target: Target, run: Run, packets: Subscription, first: Coded) -> None:
-    track = sound_track(feed.sound())
+    """Publish until the station ends, or its sound has changed: it is to be announced anew then."""
+    stream = feed.sound()
+    track = sound_track(stream)
     tracks = (VIDEO,) if track is None else (VIDEO, SOUND)
     sdp = describe(feed.name, first.parameters, track)
     with (
@@ -46,7 +48,7 @@ def _publish(feed: Feed, target: Target, run: Run, packets: Subscription, first:
         heard = _Channel(publisher, 1, Numbering(track.payload_type, track.clock_hz)) if track else video
         before = run.dropped
         packets.renew()  # from the next key frame on: connecting took a while
-        while not (run.stopped.is_set() or packets.closed or _has_sound_now(feed, track)):
+        while not (run.stopped.is_set() or packets.closed or feed.sound() is not stream):
             coded = packets.take(_POLL_S)
             run.dropped = before + packets.dropped
             if coded is None:
@@ -55,11 +57,6 @@ def _publish(feed: Feed, target: Target, run: Run, packets: Subscription, first:
             run.sent_one()
             for parts, shown_s in sound.due() if sound else ():
                 heard.send(parts, shown_s)
-
-
-def _has_sound_now(feed: Feed, announced: SoundTrack | None) -> bool:
-    """Tell whether sound has turned up that was not announced: the camera was not there yet."""
-    return announced is None and sound_track(feed.sound()) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from stream_guard.live.hub import Hub
 from stream_guard.model.live import Aired
 from stream_guard.outputs.rtp import MOST_PAYLOAD_BYTES
+from stream_guard.sources.sound import is_same_sound
 
 _DRIFT_S: Final = 0.08
 """Sound further off than this from when it should be heard is laid anew."""
@@ -68,6 +69,8 @@ class SoundClock:
 class SoundTrack:
     """How one codec travels in RTP."""
 
+    stream: Any
+    """What the sound is of."""
     payload_type: int
     clock_hz: int
     media: str
@@ -89,14 +92,14 @@ def sound_track(stream: Any | None) -> SoundTrack | None:
     codec, rate, channels = context.name, context.sample_rate, context.channels
     if codec in _TELEPHONE and (rate, channels) == (_TELEPHONE_HZ, 1):
         kind, name = _TELEPHONE[codec]
-        return SoundTrack(kind, rate, f"a=rtpmap:{{}} {name}/{rate}", lambda data: (data,))
+        return SoundTrack(stream, kind, rate, f"a=rtpmap:{{}} {name}/{rate}", lambda data: (data,))
     if codec == "aac" and context.extradata:
         rules = "streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3"
         media = f"a=rtpmap:{{0}} mpeg4-generic/{rate}/{channels}\n"
         media += f"a=fmtp:{{0}} {rules};config={bytes(context.extradata).hex()}"
-        return SoundTrack(_AAC, rate, media, _aac)
+        return SoundTrack(stream, _AAC, rate, media, _aac)
     if codec in ("opus", "libopus"):
-        return SoundTrack(_OPUS, _OPUS_HZ, "a=rtpmap:{} opus/48000/2", lambda data: (data,))
+        return SoundTrack(stream, _OPUS, _OPUS_HZ, "a=rtpmap:{} opus/48000/2", lambda data: (data,))
     return None
 
 
@@ -128,6 +131,8 @@ class SoundFeed:
         """Yield the RTP payloads of each packet that waits, and when it is heard."""
         while (aired := self._tap.take(0)) is not None:
             packet: Any = aired.item.payload  # type: ignore[union-attr]
+            if not is_same_sound(packet.stream, self._track.stream):
+                continue  # the camera sends something else now
             offset_s = self._clock.offset_s(aired)
             if offset_s is not None and (parts := self._track.pack(bytes(packet))):
                 stamp = packet.dts if packet.pts is None else packet.pts

@@ -31,12 +31,10 @@ class Track(Protocol):
     def flush(self) -> list[Any]: ...
 
 
-def add_track(
-    container: OutputContainer, template: Any, number: int, notes: list[str], *, shared: bool = False
-) -> Track | None:
+def add_track(container: OutputContainer, template: Any, number: int, notes: list[str]) -> Track | None:
     """Add a sound track like the source's to the container; None (with a note) if it cannot be had at all.
 
-    Where others may decode the same source's sound, `shared`, the track has a decoder of its own.
+    The template's codec context may be used to decode it.
     """
     codec = template.codec_context.name
     if _copies(container.format.name, template):
@@ -53,16 +51,7 @@ def add_track(
     stream = container.add_stream(encoder, rate=rate, layout=layout)
     _tag(stream, template)
     notes.append(f"audio track {number}: {codec} converted to {encoder.removeprefix('lib').upper()}")
-    return _Recoded(stream, decoder_like(context) if shared else context)
-
-
-def decoder_like(context: Any) -> AudioCodecContext:
-    """Return a new decoder for the same sound as another one's."""
-    decoder: Any = av.CodecContext.create(context.name, "r")
-    decoder.sample_rate, decoder.layout = context.sample_rate, context.layout
-    if context.extradata:
-        decoder.extradata = context.extradata
-    return decoder  # type: ignore[no-any-return]
+    return _Recoded(stream, context)
 
 
 def _copies(container_format: str, template: Any) -> bool:

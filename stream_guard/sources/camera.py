@@ -21,9 +21,12 @@ from stream_guard.model.geometry import Orientation
 from stream_guard.sources.loss import Losses
 from stream_guard.sources.planes import PlaneEye, Shrinker, paintable, picture_of
 from stream_guard.sources.pyav import MAX_PIXELS, chosen_video, display_matrix_of, orientation_of
+from stream_guard.sources.sound import LiveSound
 
 _MOST_ERRORS: Final = 100
 """Packets in a row that cannot be decoded before the source counts as lost."""
+_NO_PICTURE_S: Final = 3.0
+"""About as long as a silent camera without sound is waited for: see sources.rtsp."""
 _LONGEST_STEP_S: Final = 2.0
 """Time stamps that leap further are not believed; the clock on the wall is."""
 _LEAST_STEP_S: Final = 0.001
@@ -141,16 +144,37 @@ def _items(
     container: InputContainer, label: str, stopped: Event, keep_audio: bool, distrust: _Distrust
 ) -> Iterator[Item]:
     video = _video(container, label)
-    sound = [s for s in container.streams.audio if s.codec_context is not None][:1] if keep_audio else []
+    tracks = [s for s in container.streams.audio if s.codec_context is not None][:1] if keep_audio else []
+    sound = LiveSound()
     framer = Framer(label)
     seen_s: float | None = None
-    for packet in _packets(container, [video, *sound], stopped, distrust):
+    patience = _Patience(label)
+    for packet in _packets(container, [video, *tracks], stopped, distrust):
         if packet.stream is not video:
-            yield Passthrough(packet, _after_s(packet, seen_s))
+            patience.check()
+            if sound.takes(packet):
+                yield Passthrough(packet, _after_s(packet, seen_s))
             continue
         for decoded in distrust.decoded(video, packet):
+            patience.renew()
             seen_s = decoded.time
             yield framer.frame(decoded, video.sample_aspect_ratio or None, distrust.of(decoded))
+
+
+class _Patience:
+    """Notices a camera that goes on to send sound, but no picture: to FFmpeg that is no silence."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._seen_s: float | None = None
+
+    def renew(self) -> None:
+        self._seen_s = time.monotonic()
+
+    def check(self) -> None:
+        """Raises SourceLostError where the last picture is long ago; the first one may take its time."""
+        if self._seen_s is not None and time.monotonic() - self._seen_s > _NO_PICTURE_S:
+            raise SourceLostError(f"{self._label} sends sound, but no picture any more")
 
 
 def _after_s(sound: av.Packet[Any], seen_s: float | None) -> float | None:

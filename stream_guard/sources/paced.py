@@ -10,8 +10,9 @@ from threading import Event
 from typing import ClassVar
 
 from stream_guard.errors import SourceLostError
-from stream_guard.model.frame import Frame, Item
+from stream_guard.model.frame import Frame, Item, Passthrough
 from stream_guard.sources.file import FileSource
+from stream_guard.sources.sound import LiveSound
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,15 @@ class PacedSource:
         source = FileSource(self.path, keep_audio=self.keep_audio)
         start_s = time.monotonic()
         first_s: float | None = None
+        sound = LiveSound()
         for item in source.items():
             if isinstance(item, Frame):
                 first_s = item.stamp.time_s if first_s is None else first_s
                 if item.stamp.epoch:
                     raise SourceLostError(f"{self.label} changed its picture", at_once=True)
                 stopped.wait(max(0.0, start_s + item.stamp.time_s - first_s - time.monotonic()))
+            elif isinstance(item, Passthrough) and not sound.takes(item.payload):
+                continue
             if stopped.is_set():
                 return
             yield item
