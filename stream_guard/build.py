@@ -313,8 +313,9 @@ class Guard:
         return source.pixels
 
     def _judges(self, media: Media) -> tuple[Observer, Tracker]:
-        observer = parts.guarded(self._loaded().observer(self._preset), self.settings)
-        return observer, parts.tracker(self.settings, media)
+        tracker = parts.tracker(self.settings, media)
+        looking = self._loaded().observer(self._preset, tracker.lag)
+        return parts.guarded(looking, self.settings), tracker
 
     def _loaded(self) -> Detectors:
         if self._detectors is None:

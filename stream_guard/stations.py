@@ -108,14 +108,15 @@ class DetectorBench:
         if self._detectors is None:
             with native.libraries_required():
                 self._detectors = Detectors(self._settings.detect.detectors)
-        looking = self._detectors.observer(PRESETS[self._settings.detect.preset])
+        lag = self._settings.live.lag_frames
+        looking = self._detectors.observer(PRESETS[self._settings.detect.preset], lag)
 
         def shed(shedding: Shedding) -> None:
             looking.shed(shedding.view_share, shedding.look_share)
 
         return Judges(
             Wary(parts.zoned(looking, self._settings)),
-            FixedLagSmoother(self._settings.live.lag_frames, parts.live_rules(self._settings)),
+            FixedLagSmoother(lag, parts.live_rules(self._settings)),
             parts.redactor(self._settings, self._style, self._zones, says_why=True),
             shed,
         )

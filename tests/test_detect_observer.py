@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from stream_guard.detect.canary import FACE
 from stream_guard.detect.observer import Cadence, CadenceObserver, ViewSize
 from stream_guard.detect.passes import FLOOR, Pass
+from stream_guard.detect.presets import PRESETS
 from stream_guard.detect.rota import Rota
 from stream_guard.detect.scene import SceneChanges
 from stream_guard.detect.yunet import YuNet
 from stream_guard.model.frame import Frame, Stamp, View
 from stream_guard.model.geometry import Box
 from stream_guard.model.picture import Picture
-from stream_guard.model.verdict import Between, Detection, Observation, Seen, Sight, Unseen
+from stream_guard.model.verdict import Between, Cover, Detection, Observation, Seen, Sight, Unseen
+from stream_guard.track.smoother import FixedLagSmoother
 from tests.pictures import Grey, seen_from, texture
 from tests.test_detect_contract import portrait
 
@@ -113,6 +115,31 @@ def test_it_looks_on_a_cadence() -> None:
     bench = Bench()
     assert bench.looks([frame(i) for i in range(10)]) == [0, 3, 6, 9]
     assert bench.main.asked == 4
+
+
+@pytest.mark.parametrize(("lag", "looked_at"), [(0, [0, 1, 2, 3, 4, 5]), (1, [0, 2, 4]), (6, [0, 3, 6, 9])])
+def test_it_looks_in_time_for_a_tracker_with_a_short_lag(lag: int, looked_at: list[int]) -> None:
+    observer = CadenceObserver([Pass(Scripted())], (), (), CADENCE, SIZE, lag=lag)
+    found = [observer.observe(frame(i)) for i in range(looked_at[-1] + 1)]
+    assert [o.stamp.index for o in found if not isinstance(o.sight, Between)] == looked_at
+
+
+@pytest.mark.parametrize("fps", [15, 25, 60, 120])
+@pytest.mark.parametrize("lag", [0, 1, 2, 6])
+@pytest.mark.parametrize("look_share", [1.0, 2.0])
+def test_a_face_is_covered_from_its_first_frame_on(look_share: float, lag: int, fps: int) -> None:
+    """Whatever the frame rate, the lag and the load, and wherever between two looks it comes."""
+    for onset in range(30, 38):
+        seen = Scripted()
+        observer = CadenceObserver([Pass(seen)], (), (), PRESETS["balanced"].cadence, SIZE, lag=lag)
+        observer.shed(1.0, look_share)
+        tracker = FixedLagSmoother(lag)
+        covers: list[Cover] = []
+        for index in range(onset + 40):
+            if index == onset:
+                seen.answer = _one(GOOD, 0.9)
+            covers += tracker.push(observer.observe(frame(index, time_s=index / fps)))
+        assert [c.stamp.index for c in covers if c.stamp.index >= onset and not c.regions] == []
 
 
 def test_a_cadence_of_nought_is_every_frame() -> None:

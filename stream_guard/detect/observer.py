@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -46,10 +47,12 @@ class CadenceObserver:
         size: ViewSize,
         second_looks: Mapping[Pass, SecondLook] | None = None,
         ends_by: str | None = None,
+        lag: int | None = None,
     ) -> None:
         """Main passes look every time, `low_contrast` beside them where needed, each rota's in turn.
 
-        What a pass is in doubt about gets its second look; `ends_by` names the detector that knows chins.
+        What a pass is in doubt about gets its second look; `ends_by` names the detector that knows chins. A
+        tracker that decides `lag` frames late gets a look in time for every frame, whatever the cadence.
         """
         self._main = main
         self._rotas = rotas
@@ -59,6 +62,9 @@ class CadenceObserver:
         self._size = self._full_size = size
         self._second_looks = second_looks or {}
         self._ends_by = ends_by
+        self._lag = math.inf if lag is None else lag
+        self._unlooked = 0
+        """Frames since the last look."""
         self._scenes = SceneChanges()
         self._time_s = 0.0
         self._now_s = 0.0
@@ -76,9 +82,10 @@ class CadenceObserver:
             view = frame.eye.view(self._size.side, self._size.max_upscale)
             sight = self._sight(frame.eye, view, self._choose(now, everything, has_low_contrast(grey)))
             if isinstance(sight, Seen):  # else the next frame is looked at, whatever the cadence
-                self._looked_s = now
+                self._looked_s, self._unlooked = now, 0
         else:
             sight = Between()
+            self._unlooked += 1
         return Observation(frame.stamp, *size, sight, grey, scene_start)
 
     def shed(self, view_share: float, look_share: float) -> None:
@@ -110,7 +117,10 @@ class CadenceObserver:
         return passes
 
     def _is_due(self, now: float) -> bool:
-        return is_due(self._looked_s, now, self._cadence.look_s * self._stretch)
+        late = (
+            self._unlooked >= self._lag
+        )  # a face that came with the last look's next frame would go out bare
+        return late or is_due(self._looked_s, now, self._cadence.look_s * self._stretch)
 
     def _sight(self, eye: Eye, view: View, passes: Sequence[Pass]) -> Sight:
         faces: list[Detection] = []

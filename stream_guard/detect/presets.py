@@ -91,8 +91,8 @@ class Detectors:
             self.close()
             raise
 
-    def observer(self, preset: Preset) -> CadenceObserver:
-        """Return a new observer for one stream."""
+    def observer(self, preset: Preset, lag: int | None = None) -> CadenceObserver:
+        """Return a new observer for one stream, whose tracker decides `lag` frames late."""
         opinion = [
             Pass(d, side=side, exponent=_OPINION_EXPONENT)
             for name, d in self._loaded.items()
@@ -102,7 +102,8 @@ class Detectors:
         others = [Pass(d) for name, d in self._loaded.items() if name not in (_MAIN, _SECOND_OPINION)]
         yunet = self._loaded.get(_MAIN)
         if yunet is None:
-            return CadenceObserver([*others, *dict.fromkeys(opinion)], (), (), preset.cadence, preset.view)
+            everyone = [*others, *dict.fromkeys(opinion)]
+            return CadenceObserver(everyone, (), (), preset.cadence, preset.view, lag=lag)
         turned = [
             Pass(yunet, side=preset.turned_side, quarter_turns=turns, exponent=_TURNED_EXPONENT)
             for turns in preset.turns
@@ -118,7 +119,7 @@ class Detectors:
         main = Pass(yunet)
         again = {one: SecondLook(one, preset.closeups) for one in (main, *turned, contrast)}
         return CadenceObserver(
-            [main], rotas, [contrast], preset.cadence, preset.view, again, ends_by=_SECOND_OPINION
+            [main], rotas, [contrast], preset.cadence, preset.view, again, ends_by=_SECOND_OPINION, lag=lag
         )
 
     def named(self, name: str) -> Detector:
