@@ -84,7 +84,7 @@ def tables(results: Sequence[Result], tools: Sequence[str], not_run: dict[str, s
         parts.append(f"{_title(results, videos, 'video')}\n\n{_videos(videos)}")
     if stills := summed(results, tools, "still"):
         parts.append(f"{_title(results, stills, 'still')}\n\n{_stills(stills)}")
-    parts += [text for text in (_failures({**stills, **videos}),) if text]
+    parts += [text for text in (_failures(videos), _failures(stills)) if text]
     parts.append("Not run: " + "; ".join(f"{name} {why}" for name, why in not_run.items()) + ".")
     return "\n\n".join(parts)
 

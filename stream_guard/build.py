@@ -17,7 +17,7 @@ from stream_guard import native, parts, preview
 from stream_guard import plan as plans
 from stream_guard.detect.presets import PRESETS, Detectors
 from stream_guard.detect.registry import members, models_of
-from stream_guard.errors import InputError
+from stream_guard.errors import InputError, SettingsError
 from stream_guard.flow.anonymize import anonymize
 from stream_guard.flow.line import Line
 from stream_guard.flow.lookahead import mark_last
@@ -97,10 +97,15 @@ def verify(
 
     Raises:
         StreamGuardError: as `redact`; that something is found raises nothing.
+        SettingsError: there is nothing to check it by, or a key without the report that it may have signed.
     """
+    if source is None and report is None:
+        raise SettingsError(f"there is nothing to check {output} by; give its source, its report, or both")
+    if public_key is not None and report is None:
+        raise SettingsError("a public key is for the signature of a report; give the report too")
     files = {"output": Path(output)}
     files |= {part: Path(path) for part, path in (("input", source), ("plan", plan)) if path}
-    changed = _tampering(report, files, public_key) if report or public_key else []
+    changed = _tampering(report, files, public_key) if report is not None else []
     if source is None:
         return Verification(str(output), None, 0, 0, 0, tuple(changed), 0.0)
     chosen, given = _with(settings, overrides), Path(source)
@@ -324,15 +329,13 @@ class Guard:
         return self._detectors
 
 
-def _tampering(
-    report: str | Path | None, files: dict[str, Path], public_key: str | Path | None
-) -> list[Finding]:
+def _tampering(report: str | Path, files: dict[str, Path], public_key: str | Path | None) -> list[Finding]:
     """Return what is wrong with a report and the files that it speaks of."""
     from stream_guard.record.check import check_report  # brings cryptography, 10 MB: for records only
     from stream_guard.record.keys import read_public
 
     key = read_public(public_key) if public_key else None
-    return check_report(report, files, key) if report else []
+    return check_report(report, files, key)
 
 
 def _with(settings: Settings | None, overrides: dict[str, Any]) -> Settings:

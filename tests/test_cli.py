@@ -281,7 +281,13 @@ def test_a_signal_stops_the_run_and_leaves_nothing(tmp_path: Path, number: signa
 
 
 def test_settings_prints_a_settings_file(tmp_path: Path) -> None:
-    done = run("settings", "--style", "solid", STREAM_GUARD_TRACK_HOLD_S="2")
+    done = run(
+        "settings",
+        "--style",
+        "solid",
+        STREAM_GUARD_TRACK_HOLD_S="2",
+        STREAM_GUARD_JOBS_JOBS_FOLDER="/srv/\U0001f600",
+    )
     tree = tomllib.loads(done.stdout)
     assert (tree["redact"]["style"], tree["track"]["hold_s"]) == ("solid", 2)
     assert "# option --style" in done.stdout

@@ -49,6 +49,12 @@ def test_an_array_comes_back_in_its_own_shape(mode: str) -> None:
     assert not _covered(pixels)
 
 
+@pytest.mark.parametrize("given", [{}, {"public_key": "k.pub"}, {"source": STREET, "public_key": "k.pub"}])
+def test_to_verify_by_nothing_is_no_proof(given: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=r"nothing to check|give the report too"):
+        stream_guard.verify(STREET, given.get("source"), public_key=given.get("public_key"))
+
+
 def test_one_guard_serves_many_pictures() -> None:
     pixels = np.asarray(Image.open(STREET).convert("RGB"))
     settings = stream_guard.Settings.model_validate({"redact": {"style": "solid"}})

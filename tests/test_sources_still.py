@@ -16,6 +16,7 @@ from stream_guard.errors import InputError, OutputError, PipelineError
 from stream_guard.model.frame import Frame
 from stream_guard.model.geometry import Box
 from stream_guard.sinks.still import SUFFIXES, StillSink, suffix_for
+from stream_guard.sources.kind import sniff
 from stream_guard.sources.still import StillSource
 from tests.media import displayed, run, scene
 
@@ -217,6 +218,16 @@ def _garbage(folder: Path) -> Path:
 def test_what_is_no_picture_is_refused_in_a_sentence(tmp_path: Path, maker: Any, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         StillSource(maker(tmp_path))
+
+
+@pytest.mark.parametrize("length", [6, 10, 12, 13, 20])
+def test_a_gif_that_was_cut_short_is_refused(tmp_path: Path, length: int) -> None:
+    whole = io.BytesIO()
+    picture().save(whole, "GIF")
+    (tmp_path / "a.gif").write_bytes(whole.getvalue()[:length])
+    assert sniff(tmp_path / "a.gif") == "still"
+    with pytest.raises(InputError):
+        StillSource(tmp_path / "a.gif")
 
 
 def test_what_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:

@@ -40,4 +40,4 @@ def _line(name: str, value: object) -> str:
 
 def _toml(value: object) -> str:
     # numbers, strings, booleans and lists of strings look the same in JSON and TOML
-    return json.dumps(list(value) if isinstance(value, tuple) else value)
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

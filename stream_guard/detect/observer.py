@@ -117,9 +117,7 @@ class CadenceObserver:
         return passes
 
     def _is_due(self, now: float) -> bool:
-        late = (
-            self._unlooked >= self._lag
-        )  # a face that came with the last look's next frame would go out bare
+        late = self._unlooked >= self._lag  # what came right after the last look would go out bare
         return late or is_due(self._looked_s, now, self._cadence.look_s * self._stretch)
 
     def _sight(self, eye: Eye, view: View, passes: Sequence[Pass]) -> Sight:

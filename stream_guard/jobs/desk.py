@@ -51,11 +51,13 @@ class Desk:
             JobFailed, SettingsError
         """
         try:
-            return self._thread.submit(self._ask, errand).result()
-        except (CancelledError, RuntimeError) as exc:
-            raise JobFailed(
-                "The server is being stopped; try again later.", "stopped", ExitCode.STOPPED
-            ) from exc
+            told = self._thread.submit(self._ask, errand)
+        except RuntimeError as exc:  # it takes no errands any more
+            raise _stopped() from exc
+        try:
+            return told.result()
+        except CancelledError as exc:
+            raise _stopped() from exc
 
     def _ask(self, errand: Mapping[str, Any]) -> Told:
         worker = self._keeper.ready()
@@ -72,3 +74,7 @@ class Desk:
     def _warm(self) -> None:
         with suppress(JobFailed):  # the keeper tells of it, and the next errand tries again
             self._keeper.ready()
+
+
+def _stopped() -> JobFailed:
+    return JobFailed("The server is being stopped; try again later.", "stopped", ExitCode.STOPPED)

@@ -13,6 +13,7 @@ _STILL = (
 )  # fmt: skip
 _PNG = b"\x89PNG\r\n\x1a\n"
 _STILL_BRANDS = {b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1"}
+_GIF_HEAD = 13
 _MAX_BLOCKS = 2  # one picture is one, a second makes it move
 
 
@@ -46,7 +47,9 @@ def _is_still(head: bytes) -> bool:
 
 def _gif_pictures(data: bytes) -> int:
     """Count a GIF's pictures by walking its blocks, up to `_MAX_BLOCKS`; nothing is decoded."""
-    position = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
+    if len(data) < _GIF_HEAD:
+        return 0
+    position = _GIF_HEAD + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
     found = 0
     while position < len(data) and found < _MAX_BLOCKS:
         if data[position] == 0x2C:
