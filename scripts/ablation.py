@@ -170,7 +170,7 @@ def looked_for(detectors: tuple[str, ...], *, turned: bool) -> Score:
     settings = Settings.model_validate({"detect": {"detectors": detectors}})
     preset = PRESETS[settings.detect.preset]
     with tempfile.TemporaryDirectory() as folder, Guard(settings) as guard:
-        guard._preset = preset if turned else replace(preset, turns=())
+        guard._preset = preset if turned else replace(preset, turned=(), aslant=())
         clip, plan = Path(folder, "turned.mp4"), Path(folder, "plan.json")
         _write(clip, TURNED)
         planned = guard.detect(clip, plan)

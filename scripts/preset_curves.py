@@ -24,7 +24,13 @@ from stream_guard import Guard, Settings, evaluate
 from stream_guard.detect.presets import PRESETS, Preset
 from stream_guard.evaluate.score import SIZES, Tally
 
-_TURNS: Final[Mapping[str, tuple[int, ...]]] = {"none": (), "1": (1,), "1, 3": (1, 3), "1, 3, 2": (1, 3, 2)}
+_TURNS: Final[Mapping[str, tuple[int, ...]]] = {
+    "none": (),
+    "90": (90,),
+    "90, 270": (90, 270),
+    "90, 270, 180": (90, 270, 180),
+}
+_ASLANT: Final[Mapping[str, tuple[int, ...]]] = {"none": (), "45, 315": (45, 315), "all": (45, 315, 135, 225)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +66,6 @@ def variants(base: Preset, lag_s: float) -> list[Variant]:
     def looking(look_s: float) -> Preset:
         return replace(base, cadence=replace(base.cadence, look_s=look_s))
 
-    def turned(name: str, turns: tuple[int, ...]) -> Variant:
-        return Variant("turned passes", name, replace(base, turns=turns), lag_s)
-
     sides = (640, 800, 960, 1136, 1280, 1600, 1920)
     return [
         *curve("view side", lambda v: view(side=v, max_upscale=3.0), sides),
@@ -70,7 +73,8 @@ def variants(base: Preset, lag_s: float) -> list[Variant]:
         *curve("look_s", looking, (0.5, 0.3, 0.2, 0.1, 0.06, 0.03, 0)),
         *curve("further_look_s", lambda v: replace(base, further_look_s=v), (2, 1, 0.5, 0.2, 0.08)),
         *curve("opinion_look_s", lambda v: replace(base, opinion_look_s=v), (1e9, 2, 1, 0.6, 0.2)),
-        *(turned(name, turns) for name, turns in _TURNS.items()),
+        *(Variant("turned", name, replace(base, turned=by), lag_s) for name, by in _TURNS.items()),
+        *(Variant("aslant", name, replace(base, aslant=by), lag_s) for name, by in _ASLANT.items()),
         *(Variant("lag_s", f"{value:g}", base, value) for value in (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)),
     ]
 

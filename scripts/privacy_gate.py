@@ -59,7 +59,7 @@ Once where the style promises nothing, or paints the same whatever its secrets.
 """
 RUN_ONCE: Final = frozenset({"solid", "mosaic", "blur", "classic"})
 _SETTINGS: Final = Settings().detect
-UPRIGHT: Final = replace(PRESETS[_SETTINGS.preset], turns=())
+UPRIGHT: Final = replace(PRESETS[_SETTINGS.preset], turned=(), aslant=())
 """What the redacted pictures are looked at with: their faces are upright."""
 
 Bgr = NDArray[np.uint8]

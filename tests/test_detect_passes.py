@@ -51,7 +51,7 @@ def test_a_box_is_turned_back_exactly(
 ) -> None:
     rgb = np.zeros((height, width, 3), np.uint8)
     rgb[y : y + h, x : x + w, 0] = 255
-    (found,) = Pass(Marked(), quarter_turns=turns).look(as_view(rgb))
+    (found,) = Pass(Marked(), turned=90 * turns).look(as_view(rgb))
     assert found.box == Box(x, y, x + w, y + h)
 
 
@@ -60,7 +60,7 @@ def test_a_box_is_turned_back_exactly(
 def test_a_box_is_scaled_back_after_turning(turns: int, width: int, height: int) -> None:
     rgb = np.zeros((height, width, 3), np.uint8)
     rgb[40:80, 100:140, 0] = 255
-    (found,) = Pass(Marked(), side=100, quarter_turns=turns).look(as_view(rgb))
+    (found,) = Pass(Marked(), side=100, turned=90 * turns).look(as_view(rgb))
     assert found.box == Box(100, 40, 140, 80)
 
 
@@ -106,11 +106,27 @@ def _lying(turns: int) -> tuple[Rgb, Box]:
     return canvas, box.moved(200, 10)
 
 
+@pytest.mark.parametrize("degrees", [45, 135, 225, 315])
+@pytest.mark.parametrize("side", [None, 400])
+def test_a_face_aslant_is_found_where_it_is(yunet: YuNet, degrees: int, side: int | None) -> None:
+    turn = cv2.getRotationMatrix2D((310, 170), -degrees, 1.0)
+    picture = np.full((340, 620, 3), 120, np.uint8)
+    picture[10:330, 150:470] = portrait()
+    picture = np.asarray(cv2.warpAffine(picture, turn, (620, 340)), np.uint8)
+    x, y = turn @ (FACE.cx + 150, FACE.cy + 10, 1)
+    best = max(Pass(yunet, side=side, turned=degrees).look(as_view(picture)), key=lambda face: face.score)
+    assert best.score > 0.5
+    assert abs(best.box.cx - x) < 0.15 * FACE.w
+    assert abs(best.box.cy - y) < 0.15 * FACE.h
+    assert FACE.w * 0.8 < best.box.w < FACE.h * 1.2
+    assert FACE.w * 0.8 < best.box.h < FACE.h * 1.2
+
+
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 @pytest.mark.parametrize("side", [None, 400])
 def test_a_turned_face_is_found_where_it_is(yunet: YuNet, turns: int, side: int | None) -> None:
     picture, truth = _lying(turns)
-    found = Pass(yunet, side=side, quarter_turns=turns).look(as_view(picture))
+    found = Pass(yunet, side=side, turned=90 * turns).look(as_view(picture))
     best = max(found, key=lambda face: face.score)
     assert best.score > 0.5
     assert best.box.iou(truth) >= 0.7

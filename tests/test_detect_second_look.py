@@ -110,7 +110,7 @@ def test_a_turned_pass_looks_again_at_a_turned_close_up() -> None:
     face = Detection(there.scaled(1 / view.scale_x, 1 / view.scale_y), 0.3, "first")
     try:
         as_it_is, turned = (
-            SecondLook(Pass(yunet, quarter_turns=turns), 1).judge(eye, view, [face], 0.0)[0].score
+            SecondLook(Pass(yunet, turned=90 * turns), 1).judge(eye, view, [face], 0.0)[0].score
             for turns in (0, 2)
         )
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -27,8 +28,8 @@ class Pass:
     detector: Detector
     side: int | None = None
     """Long side in pixels to shrink the view to; None keeps it."""
-    quarter_turns: int = 0
-    """Counter-clockwise."""
+    turned: int = 0
+    """Degrees counter-clockwise."""
     raise_contrast: bool = False
     exponent: float = 1.0
     """Scores are raised to this power: prepared pictures bring more false alarms, and scales differ."""
@@ -43,12 +44,12 @@ class Pass:
         least = self.least_share * min(height, width)
         if self.raise_contrast:
             bgr = _equalized(bgr)
-        if self.quarter_turns:
-            bgr = np.ascontiguousarray(np.rot90(bgr, self.quarter_turns))
+        if self.turned:
+            bgr = _turned(bgr, self.turned)
         return [
             replace(
                 face,
-                box=_turned_back(face.box, self.quarter_turns, width, height).scaled(kx, ky),
+                box=_turned_back(face.box, self.turned, bgr.shape, (height, width)).scaled(kx, ky),
                 score=face.score**self.exponent,
             )
             for face in self.detector.detect(View(bgr, view.scale_x * kx, view.scale_y * ky))
@@ -79,10 +80,34 @@ def _equalized(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2BGR), np.uint8)
 
 
-def _turned_back(box: Box, quarter_turns: int, width: int, height: int) -> Box:
-    """Return a box of the turned picture in the picture before the turn, whose size is given."""
-    for turn in range(quarter_turns):
-        # one turn clockwise: (x, y) of a picture as wide as this one was high
-        wide = width if (quarter_turns - 1 - turn) % 2 == 0 else height
-        box = Box(wide - box.y1, box.x0, wide - box.y0, box.x1)
-    return box
+def _turned(bgr: NDArray[np.uint8], degrees: int) -> NDArray[np.uint8]:
+    """Return the whole picture turned about its centre, black in the corners that this adds."""
+    if degrees % 90 == 0:
+        return np.ascontiguousarray(np.rot90(bgr, degrees // 90))
+    height, width = bgr.shape[:2]
+    cos, sin = (abs(v) for v in _direction(degrees))
+    size = math.ceil(width * cos + height * sin), math.ceil(width * sin + height * cos)
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    turn[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
+    return np.asarray(cv2.warpAffine(bgr, turn, size), np.uint8)
+
+
+def _turned_back(box: Box, degrees: int, turned: tuple[int, ...], shape: tuple[int, int]) -> Box:
+    """Return a box of the turned picture in the picture before the turn; shapes are (rows, columns).
+
+    It goes around the ellipse that the face fills, which lies aslant in it unless the turn is a quarter.
+    """
+    cos, sin = _direction(degrees)
+    x, y = box.cx - turned[1] / 2, box.cy - turned[0] / 2
+    return Box.around(
+        shape[1] / 2 + cos * x - sin * y,
+        shape[0] / 2 + sin * x + cos * y,
+        math.hypot(cos * box.w, sin * box.h),
+        math.hypot(sin * box.w, cos * box.h),
+    )
+
+
+def _direction(degrees: int) -> tuple[float, float]:
+    """Return cosine and sine, exact for quarter turns."""
+    angle = math.radians(degrees)
+    return round(math.cos(angle), 12), round(math.sin(angle), 12)

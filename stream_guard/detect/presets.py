@@ -36,10 +36,12 @@ class Preset:
     """What `fast`, `balanced` and `thorough` stand for."""
 
     view: ViewSize
-    turns: tuple[int, ...]
-    """Quarter turns of the further passes on the turned picture."""
+    turned: tuple[int, ...]
+    """Degrees of the further passes on the turned picture."""
+    aslant: tuple[int, ...]
+    """Degrees of those that look at it aslant, which is the slower."""
     turned_side: int
-    """Long side of the turned picture."""
+    """Long side of the picture that is turned."""
     cadence: Cadence
     further_look_s: float
     """One of the further passes looks, in turn, when so much time has gone since the last of them."""
@@ -53,16 +55,16 @@ class Preset:
 
 PRESETS: Final[Mapping[str, Preset]] = {
     "fast": Preset(
-        ViewSize(960), (), 640, Cadence(look_s=0.1, grey_side=480),
+        ViewSize(960), (), (), 640, Cadence(look_s=0.1, grey_side=480),
         further_look_s=0.5, opinion_look_s=1.0, opinion_sides=(512,), closeups=4,
     ),
     # 1136 wide at 16:9 pads to 1152x640, a fifth less work than the 1280x736 of 1280
     "balanced": Preset(
-        ViewSize(1136, 2.0), (1, 3, 2), 640, Cadence(look_s=0.1, grey_side=640),
+        ViewSize(1136, 2.0), (90, 270, 180), (45, 315, 135, 225), 640, Cadence(look_s=0.1, grey_side=640),
         further_look_s=0.2, opinion_look_s=0.6, opinion_sides=(640, 640, 960), closeups=12,
     ),
     "thorough": Preset(
-        ViewSize(1920, 2.0), (1, 3, 2), 960, Cadence(look_s=0.0, grey_side=640),
+        ViewSize(1920, 2.0), (90, 270, 180), (45, 315, 135, 225), 960, Cadence(look_s=0.0, grey_side=640),
         further_look_s=0.08, opinion_look_s=0.1, opinion_sides=(640, 960), closeups=32,
     ),
 }  # fmt: skip
@@ -104,20 +106,21 @@ class Detectors:
         if yunet is None:
             everyone = [*others, *dict.fromkeys(opinion)]
             return CadenceObserver(everyone, (), (), preset.cadence, preset.view, lag=lag)
-        turned = [
-            Pass(yunet, side=preset.turned_side, quarter_turns=turns, exponent=_TURNED_EXPONENT)
-            for turns in preset.turns
-        ]
+        turned, aslant = (
+            [Pass(yunet, side=preset.turned_side, turned=by, exponent=_TURNED_EXPONENT) for by in degrees]
+            for degrees in (preset.turned, preset.aslant)
+        )
         half = preset.view.side // 2
         contrast = Pass(yunet, side=half, raise_contrast=True, exponent=_CONTRAST_EXPONENT)
         near = Pass(yunet, side=_NEAR_SIDE, least_share=_NEAR_SHARE)
         rotas = (
             Rota([near], _NEAR_LOOK_S),
             Rota(_in_turn(turned, others), preset.further_look_s),
+            Rota(aslant, 2 * preset.further_look_s),
             Rota(opinion, preset.opinion_look_s, _OPINION_AGAIN_S),
         )
         main = Pass(yunet)
-        again = {one: SecondLook(one, preset.closeups) for one in (main, *turned, contrast)}
+        again = {one: SecondLook(one, preset.closeups) for one in (main, *turned, *aslant, contrast)}
         return CadenceObserver(
             [main], rotas, [contrast], preset.cadence, preset.view, again, ends_by=_SECOND_OPINION, lag=lag
         )

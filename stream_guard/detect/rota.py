@@ -37,10 +37,22 @@ class Rota:
         again_s = self._again_s * stretch
         chosen = {one: None for one, helped_s in self._helped_s.items() if is_due(helped_s, now, again_s)}
         every_s = self._every_s * stretch
-        if self.passes and is_due(self._turned_s, now, every_s):
+        while self._order and is_due(self._turned_s, now, every_s):
             chosen[next(self._turn)] = None
-            self._turned_s = _kept_up(self._turned_s, now, every_s)
+            self._turned_s = self._made_up(now, every_s)
         return list(chosen)
+
+    def _made_up(self, now: float, every_s: float) -> float:
+        """Return when the turn was that is taken now: those that were missed are made up for, up to a round.
+
+        Looks come every 0.12 s at 25 frames a second: turns of 0.2 s would come every 0.24 s. At one frame a
+        second a face that stays for two would meet two of the passes.
+        """
+        if self._turned_s is None:
+            return now
+        round_s = len(self._order) * every_s
+        is_long_ago = is_due(self._turned_s, now, round_s + every_s)
+        return (now - round_s if is_long_ago else self._turned_s) + every_s
 
     def limit(self, side: int) -> None:
         """Leave out from now on who wants a picture with a longer side, unless all do."""
@@ -62,6 +74,7 @@ class Rota:
             self._helped_s[one] = now
 
     def _take(self, order: Sequence[Pass]) -> None:
+        self._order = tuple(order)
         self.passes = tuple(dict.fromkeys(order))
         self._turn = itertools.cycle(order)
         self._helped_s = {one: when for one, when in self._helped_s.items() if one in self.passes}
@@ -69,14 +82,6 @@ class Rota:
 
 def _of_score(least: float, faces: Sequence[Detection]) -> list[Detection]:
     return [face for face in faces if face.score >= least]
-
-
-def _kept_up(last_s: float | None, now: float, every_s: float) -> float:
-    """Return what to count the next turn from: what this one was late by is made up for, up to one turn.
-
-    Looks come every 0.12 s at 25 frames a second; turns of 0.2 s would come every 0.24 s.
-    """
-    return now if last_s is None else max(last_s + every_s, now - every_s)
 
 
 def is_due(last_s: float | None, now: float, every_s: float) -> bool:
