@@ -277,6 +277,35 @@ def test_a_signal_stops_the_run_and_leaves_nothing(tmp_path: Path, number: signa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_verify_is_stopped_while_a_detector_looks() -> None:
+    asked = command("verify", WALK, "--against", WALK, "--progress", "json")
+    with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == ExitCode.STOPPED, errors
+    assert errors == "error: stopped by SIGINT; nothing was written for the file in work\n"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_who_stops_the_proof_is_told_that_the_output_is_there(tmp_path: Path, again: bool) -> None:
+    out = tmp_path / "out.mp4"
+    if again:
+        out.touch()
+    asked = command("redact", WALK, "-o", out, "--verify", "--overwrite", "--progress", "none", *FAST)
+    with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not (out.exists() and out.stat().st_size):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == ExitCode.STOPPED, errors
+    assert errors == f"error: stopped by SIGINT; {out} is there, but not proven\n"
+    assert frame_count(out) == frame_count(WALK)
+
+
 # -- the other commands ---------------------------------------------------------------------------
 
 

@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; there is nobody left to tell
         code = ExitCode.OUTPUT
-    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  (the last stop: a sentence, not a traceback)
+    except (Exception, KeyboardInterrupt, Stopped) as exc:  # noqa: BLE001  (the last stop: no traceback)
         code = report_failure(exc)
     sys.exit(int(code or 0))
 
@@ -89,4 +89,4 @@ def _stop(number: int, frame: FrameType | None) -> None:
     """End the run in order; a second signal must not interrupt the removal of what was begun."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise Stopped(f"stopped by {signal.Signals(number).name}; nothing was written for the file in work")
+    raise Stopped(signal.Signals(number).name)

@@ -13,7 +13,7 @@ from stream_guard.cli.failure import report_failure, say, worst
 from stream_guard.cli.keygen import ask_passphrase
 from stream_guard.cli.options import effective, file_option, setting_options
 from stream_guard.cli.verify import tell
-from stream_guard.errors import ExitCode, InputError, OutputError, PipelineError
+from stream_guard.errors import ExitCode, InputError, OutputError, PipelineError, Stopped
 from stream_guard.model.clock import timecode
 
 if TYPE_CHECKING:
@@ -113,12 +113,25 @@ def _jobs(inputs: Sequence[Path], output: Path) -> list[Job]:
 def _one(guard: Guard, job: Job, wanted: dict[str, Any], progress: str) -> ExitCode:
     """Redact one input; its own failure does not stop the others."""
     source, target = job
+    before = _identity(target)
     try:
         with display(progress, str(source)) as listener:
             account = guard.redact(source, target, progress=listener, **wanted)
     except (InputError, OutputError, PipelineError) as exc:
         return report_failure(exc)
+    except Stopped as stop:
+        if _identity(target) == before:
+            raise
+        raise Stopped(stop.by, f"{target} is there, but not proven") from stop
     return _summary(account, progress)
+
+
+def _identity(path: Path) -> int | None:
+    """Return what differs once a file has been replaced; None where there is none."""
+    try:
+        return path.lstat().st_ino
+    except OSError:
+        return None
 
 
 def _summary(report: Report, progress: str) -> ExitCode:
