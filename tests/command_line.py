@@ -9,7 +9,8 @@ from pathlib import Path
 
 import av
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+ROOT = Path(__file__).parents[1]
+SAMPLES = ROOT / "samples"
 STREET = SAMPLES / "street.png"
 WALK = SAMPLES / "walk.mp4"
 FAST = ("--preset", "fast", "--detectors", "yunet", "--encoder-preset", "ultrafast")

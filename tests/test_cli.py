@@ -22,7 +22,7 @@ from PIL import Image
 from stream_guard.cli.failure import worst
 from stream_guard.detect.models import read_manifest
 from stream_guard.errors import ExitCode
-from tests.command_line import FAST, SAMPLES, STREET, WALK, command, frame_count, run, said
+from tests.command_line import FAST, ROOT, SAMPLES, STREET, WALK, command, frame_count, run, said
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["redact", "--help"], ["doctor", "--help"], ["settings"]])
@@ -275,6 +275,28 @@ def test_a_signal_stops_the_run_and_leaves_nothing(tmp_path: Path, number: signa
     assert process.returncode == ExitCode.STOPPED, errors
     assert errors.startswith("error: stopped by SIG")
     assert list(tmp_path.iterdir()) == []
+
+
+CONSOLE_SCRIPT = (
+    "import sys, tomllib; from importlib import import_module\n"
+    "script = tomllib.load(open('pyproject.toml', 'rb'))['project']['scripts']['stream-guard']\n"
+    "module, _, name = script.partition(':')\n"
+    "getattr(import_module(module), name)()\n"
+)
+
+
+@pytest.mark.parametrize("how", [["-m", "stream_guard"], ["-c", CONSOLE_SCRIPT]])
+def test_ctrl_c_is_answered_while_the_packages_are_loaded(tmp_path: Path, how: list[str]) -> None:
+    (tmp_path / "click.py").write_text("import time; print('loading', flush=True); time.sleep(60)")
+    env = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    asked = [sys.executable, *how, "settings"]
+    with subprocess.Popen(asked, cwd=ROOT, env=env, stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == ExitCode.STOPPED, errors
+    assert errors == "error: stopped by SIGINT; nothing was written for the file in work\n"
 
 
 def test_verify_is_stopped_while_a_detector_looks() -> None:

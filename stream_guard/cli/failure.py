@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from stream_guard.errors import ExitCode, Stopped, StreamGuardError
+from stream_guard.errors import ExitCode, StreamGuardError
 from stream_guard.settings import did_you_mean
 
 _SEVERITY: Final = (
@@ -32,9 +32,9 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
 def explain(error: BaseException) -> tuple[str, ExitCode]:
     """Return what to say on stderr and what to give back to the shell."""
     match error:
-        case StreamGuardError() | Stopped():
+        case StreamGuardError():
             return str(error), error.exit_code
-        case KeyboardInterrupt() | click.Abort():
+        case click.Abort():
             return "stopped; nothing was written for the file in work", ExitCode.STOPPED
         case click.NoSuchOption():
             return f"no such option {error.option_name}{_hint(error.possibilities or ())}", ExitCode.USAGE
