@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing, suppress
 
 from stream_guard.cli.signals import stop_on_signals
 from stream_guard.errors import Stopped
@@ -16,7 +17,8 @@ def main() -> None:
 
         run()
     except Stopped as stop:
-        print(f"error: {stop}", file=sys.stderr)
+        with suppress(OSError), closing(sys.stderr):  # the terminal may be what has gone
+            print(f"error: {stop}", file=sys.stderr)
         sys.exit(stop.exit_code)
 
 

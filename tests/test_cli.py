@@ -6,10 +6,8 @@ import json
 import os
 import pty
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from PIL import Image
 from stream_guard.cli.failure import worst
 from stream_guard.detect.models import read_manifest
 from stream_guard.errors import ExitCode
-from tests.command_line import FAST, ROOT, SAMPLES, STREET, WALK, command, frame_count, run, said
+from tests.command_line import FAST, SAMPLES, STREET, WALK, command, frame_count, run, said
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["redact", "--help"], ["doctor", "--help"], ["settings"]])
@@ -226,7 +224,7 @@ def test_a_plan_for_another_file_is_refused(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["plan.json"]
 
 
-# -- progress, signals ----------------------------------------------------------------------------
+# -- progress ------------------------------------------------------------------------------------
 
 
 def test_progress_for_machines_is_one_json_object_a_line(tmp_path: Path) -> None:
@@ -258,74 +256,6 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 1 << 16)
     except OSError:  # Linux says EIO where the other side has closed
         return b""
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_the_run_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    asked = command(
-        "redact", WALK, "-o", tmp_path / "out.mp4", "--progress", "json", "--encoder-preset", "slower"
-    )
-    with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()  # it is well under way
-        process.send_signal(number)
-        time.sleep(0.01)
-        process.send_signal(number)  # an impatient user
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == ExitCode.STOPPED, errors
-    assert errors.startswith("error: stopped by SIG")
-    assert list(tmp_path.iterdir()) == []
-
-
-CONSOLE_SCRIPT = (
-    "import sys, tomllib; from importlib import import_module\n"
-    "script = tomllib.load(open('pyproject.toml', 'rb'))['project']['scripts']['stream-guard']\n"
-    "module, _, name = script.partition(':')\n"
-    "getattr(import_module(module), name)()\n"
-)
-
-
-@pytest.mark.parametrize("how", [["-m", "stream_guard"], ["-c", CONSOLE_SCRIPT]])
-def test_ctrl_c_is_answered_while_the_packages_are_loaded(tmp_path: Path, how: list[str]) -> None:
-    (tmp_path / "click.py").write_text("import time; print('loading', flush=True); time.sleep(60)")
-    env = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    asked = [sys.executable, *how, "settings"]
-    with subprocess.Popen(asked, cwd=ROOT, env=env, stdout=-1, stderr=-1, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
-    assert process.returncode == ExitCode.STOPPED, errors
-    assert errors == "error: stopped by SIGINT; nothing was written for the file in work\n"
-
-
-def test_verify_is_stopped_while_a_detector_looks() -> None:
-    asked = command("verify", WALK, "--against", WALK, "--progress", "json")
-    with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
-    assert process.returncode == ExitCode.STOPPED, errors
-    assert errors == "error: stopped by SIGINT; nothing was written for the file in work\n"
-
-
-@pytest.mark.parametrize("again", [False, True])
-def test_who_stops_the_proof_is_told_that_the_output_is_there(tmp_path: Path, again: bool) -> None:
-    out = tmp_path / "out.mp4"
-    if again:
-        out.touch()
-    asked = command("redact", WALK, "-o", out, "--verify", "--overwrite", "--progress", "none", *FAST)
-    with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        while not (out.exists() and out.stat().st_size):
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
-    assert process.returncode == ExitCode.STOPPED, errors
-    assert errors == f"error: stopped by SIGINT; {out} is there, but not proven\n"
-    assert frame_count(out) == frame_count(WALK)
 
 
 # -- the other commands ---------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from stream_guard.cli.models import models
 from stream_guard.cli.redact import redact
 from stream_guard.cli.serve import serve
 from stream_guard.cli.settings import settings
+from stream_guard.cli.signals import stop_behind
 from stream_guard.cli.verify import verify
 from stream_guard.errors import ExitCode
 
@@ -65,6 +66,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.close()  # the reader of our output has gone; there is nobody left to tell
         code = ExitCode.OUTPUT
     except Exception as exc:  # noqa: BLE001  (the last stop: a sentence, not a traceback)
+        if stop := stop_behind(exc):
+            raise stop from None
         code = report_failure(exc)
     sys.exit(int(code or 0))
 

@@ -8,13 +8,21 @@ from typing import Final
 
 from stream_guard.errors import Stopped
 
-_NUMBERS: Final = (signal.SIGINT, signal.SIGTERM)
+_NUMBERS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def stop_on_signals() -> None:
-    """Let the main thread raise Stopped where a signal asks for the end."""
+    """Let the main thread raise Stopped where a signal asks for the end; what nohup ignores stays ignored."""
     for number in _NUMBERS:
-        signal.signal(number, _stop)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
+
+
+def stop_behind(error: BaseException | None) -> Stopped | None:
+    """Return what stopped the run, where somebody made another error of it or met one while it ended."""
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
