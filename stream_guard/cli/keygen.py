@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
+from stream_guard.cli.options import PATH
 from stream_guard.errors import ExitCode, InputError
 
 
 @click.command(short_help="Make a key to sign reports with.")
-@click.argument("path", metavar="KEY", type=click.Path(path_type=Path))
+@click.argument("path", metavar="KEY", type=PATH)
 @click.option("--no-passphrase", is_flag=True, help="Whoever has the file can sign then.")
 def keygen(path: Path, no_passphrase: bool) -> ExitCode:
     """Write a new Ed25519 key: KEY, which you keep to yourself, and KEY.pub, which you give away.

@@ -11,7 +11,7 @@ import click
 from stream_guard.cli.display import MODES, display
 from stream_guard.cli.failure import report_failure, say, worst
 from stream_guard.cli.keygen import ask_passphrase
-from stream_guard.cli.options import effective, file_option, setting_options
+from stream_guard.cli.options import PATH, effective, file_option, setting_options
 from stream_guard.cli.verify import tell
 from stream_guard.errors import ExitCode, InputError, OutputError, PipelineError, Stopped
 from stream_guard.model.clock import timecode
@@ -27,9 +27,9 @@ Job = tuple[Path, Path]
 
 
 @click.command(short_help="Cover every face in videos and pictures.")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=PATH)
 @click.option(
-    "-o", "--output", required=True, metavar="OUT", type=click.Path(path_type=Path),
+    "-o", "--output", required=True, metavar="OUT", type=PATH,
     help="The file to write; a folder for several inputs.",
 )  # fmt: skip
 @file_option(
@@ -89,12 +89,16 @@ def _jobs(inputs: Sequence[Path], output: Path) -> list[Job]:
 
     Raises:
         UsageError: several inputs would go to one file.
+        OutputError: the folder cannot be made or entered.
     """
     from stream_guard import output_name
+    from stream_guard.sinks.publish import translated
 
-    if len(inputs) == 1 and not output.is_dir():
+    with translated(output):
+        is_folder, is_there = output.is_dir(), output.exists()
+    if len(inputs) == 1 and not is_folder:
         return [(inputs[0], output)]
-    if not output.is_dir() and (output.exists() or output.suffix):
+    if not is_folder and (is_there or output.suffix):
         raise click.UsageError(
             f"{len(inputs)} inputs need a folder as output, but {output} is none; create it first"
         )
@@ -103,10 +107,8 @@ def _jobs(inputs: Sequence[Path], output: Path) -> list[Job]:
         other = taken.setdefault(output_name(path), path)
         if other is not path:
             raise click.UsageError(f"{other} and {path} would both become {output / output_name(path)}")
-    try:
+    with translated(output):
         output.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise OutputError(f"{output} cannot be created: {exc.strerror}.") from exc
     return [(path, output / name) for name, path in taken.items()]
 
 

@@ -242,11 +242,15 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _standing_config(environ: Mapping[str, str]) -> Path | None:
+    """Return the file that holds where no other is given, if there is one; it may ask for more protection."""
     if named := environ.get(CONFIG_VARIABLE):
         return Path(named)
     base = environ.get("XDG_CONFIG_HOME") or (f"{home}/.config" if (home := environ.get("HOME")) else "")
     path = Path(base, "stream-guard", "settings.toml")
-    return path if base and path.is_file() else None
+    try:
+        return path if base and path.is_file() else None
+    except OSError as exc:
+        raise SettingsError(f"{path}: cannot look for the settings file ({exc.strerror})") from exc
 
 
 def _flat(tree: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:
