@@ -134,7 +134,9 @@ def effective(
     given = {key: Given(value, f"file {path}") for key, value in _flat(tree)}
     found = merge(given | from_environment(environ, tables) | from_options(options or {}))
     named = with_passwords(tables, environ)
-    return replace(found, cameras={name: _camera(name, named[name], f"file {path}") for name in named})
+    cameras = {name: _camera(name, named[name], f"file {path}") for name in named}
+    origins = {**found.origins, **_camera_origins(tables, environ, f"file {path}")}
+    return replace(found, cameras=cameras, origins=origins)
 
 
 def merge(given: Mapping[str, Given]) -> Effective:
@@ -186,6 +188,16 @@ def _camera(name: str, table: Any, origin: str) -> Camera:
         first = exc.errors(include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"sources.{name}.{key} in {origin}: {first['msg']}") from None
+
+
+def _camera_origins(tables: Mapping[str, Any], environ: Mapping[str, str], origin: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, table in tables.items():
+        given = dict.fromkeys(table, origin)
+        if (variable := password_variable(name)) in environ:
+            given["password"] = f"variable {variable}"
+        found |= {f"sources.{name}.{key}": given.get(key, "default") for key in Camera.model_fields}
+    return found
 
 
 def from_environment(environ: Mapping[str, str], cameras: Iterable[str] = ()) -> dict[str, Given]:
