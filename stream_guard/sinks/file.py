@@ -69,6 +69,7 @@ class FileSink:
 
         Raises:
             OutputError: anything that can be known to fail before the first frame.
+            SettingsError: there is no such codec.
         """
         self.notes: list[str] = []
         self._path, self._encoding = path, encoding
