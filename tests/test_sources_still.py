@@ -282,6 +282,12 @@ def test_one_redacted_frame_and_no_more(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 
+def test_a_large_picture_is_read_back_without_a_warning(tmp_path: Path) -> None:
+    """Warnings are errors in tests."""
+    Image.new("L", (10_000, 9_000)).save(tmp_path / "a.png")
+    passed(tmp_path / "a.png", tmp_path / "b.png")
+
+
 def test_the_format_is_kept_by_default(tmp_path: Path) -> None:
     for suffix, wanted in ((".jpg", ".jpg"), (".gif", ".png"), (".webp", ".webp"), (".tiff", ".tif")):
         picture().save(tmp_path / f"a{suffix}")
