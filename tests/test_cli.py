@@ -61,6 +61,10 @@ def test_importing_the_library_is_light() -> None:
             ["redact", STREET, "-o", "y.png", "--confidence", "nan"],
             "detect.confidence is 'nan' in option --confidence",
         ),
+        (["redact", WALK, "-o", "y.mp4", "--codec", "h265"], "'h265' is unknown; choose one of h264, hevc"),
+        (["redact", WALK, "-o", "y.mp4", "--codec", "h265"], ", auto-hw"),
+        (["redact", STREET, "-o", "y.png", "--detectors", ""], "but should name one at least"),
+        ([], "Missing command; see stream-guard --help"),
         (["redact", STREET, "-o", "y.png", "--config", "absent.toml"], "absent.toml: cannot read"),
         (["redact", STREET, WALK, "-o", "y.mp4"], "2 inputs need a folder"),
         (["redact", STREET, WALK, "-o", "y", "--plan", "p.json"], "--plan"),
@@ -139,6 +143,12 @@ def test_several_inputs_go_on_after_a_bad_one(tmp_path: Path) -> None:
     assert "bad.mp4" in errors[0]
     assert "absent.png" in errors[1]
     assert sorted(p.name for p in out.iterdir()) == ["portrait.jpg", "street.png"]
+
+
+def test_a_slash_at_the_end_makes_the_output_a_folder(tmp_path: Path) -> None:
+    done = run("redact", STREET, "-o", f"{tmp_path}/new.folder/", *FAST)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "new.folder").iterdir()] == ["street.png"]
 
 
 @pytest.mark.parametrize("name", ["-dash.png", "two words.png", "100%d.png", "a:b.png", "ünï.png"])

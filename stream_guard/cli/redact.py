@@ -29,8 +29,8 @@ Job = tuple[Path, Path]
 @click.command(short_help="Cover every face in videos and pictures.")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=PATH)
 @click.option(
-    "-o", "--output", required=True, metavar="OUT", type=PATH,
-    help="The file to write; a folder for several inputs.",
+    "-o", "--output", required=True, metavar="OUT", type=click.Path(readable=False),
+    help="The file to write; a folder for several inputs, or with a slash at its end.",
 )  # fmt: skip
 @file_option(
     "--plan",
@@ -48,7 +48,7 @@ Job = tuple[Path, Path]
 @setting_options("detect", "track", "zones", "redact", "output", "limits")
 def redact(
     inputs: tuple[Path, ...],
-    output: Path,
+    output: str,
     plan: Path | None,
     report: bool,
     report_to: Path | None,
@@ -84,7 +84,7 @@ def redact(
         return worst([_one(guard, job, wanted, progress) for job in jobs])  # each says how it went
 
 
-def _jobs(inputs: Sequence[Path], output: Path) -> list[Job]:
+def _jobs(inputs: Sequence[Path], given: str) -> list[Job]:
     """Return which input goes to which file.
 
     Raises:
@@ -94,8 +94,9 @@ def _jobs(inputs: Sequence[Path], output: Path) -> list[Job]:
     from stream_guard import output_name
     from stream_guard.sinks.publish import translated
 
+    output = Path(given)
     with translated(output):
-        is_folder, is_there = output.is_dir(), output.exists()
+        is_there, is_folder = output.exists(), given.endswith("/") or output.is_dir()
     if len(inputs) == 1 and not is_folder:
         return [(inputs[0], output)]
     if not is_folder and (is_there or output.suffix):

@@ -163,7 +163,7 @@ def _read(path: Path) -> dict[str, Any]:
         SettingsError: the file cannot be read or is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as exc:
         raise SettingsError(f"{path}: cannot read the settings file ({exc.strerror})") from exc
     except ValueError as exc:
@@ -280,6 +280,8 @@ def _sentence(error: ValidationError, given: Mapping[str, Given]) -> str:
     reason = first["msg"].removeprefix("Input ").removeprefix("Value error, ").rstrip(".")
     if first["type"] == "string_pattern_mismatch":
         reason = f"should look like {(catalogue()[path].info.examples or [''])[0]}"
+    if first["type"] == "too_short":
+        reason = "should name one at least"
     if first["type"] == "literal_error":
         choices = first["ctx"]["expected"].replace("'", "")
         near = did_you_mean(str(wrong.value), choices.replace(" or ", ", ").split(", "))
