@@ -77,8 +77,12 @@ class PipelineError(StreamGuardError):
     """A stage broke its contract (a frame lost, repeated or out of order); the output is discarded."""
 
 
-class Stopped(StreamGuardError):  # noqa: N818 - being stopped is no error of anybody
-    """The run was stopped on request; the output is discarded."""
+class Stopped(BaseException):
+    """The run was stopped on request; no Exception, for it is no failure that anybody may bear."""
 
     exit_code = ExitCode.STOPPED
-    code = "stopped"
+
+    def __init__(self, by: str, left: str = "nothing was written for the file in work") -> None:
+        super().__init__(f"stopped by {by}; {left}")
+        self.by = by
+        """The signal's name."""

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import av
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+ROOT = Path(__file__).parents[1]
+SAMPLES = ROOT / "samples"
 STREET = SAMPLES / "street.png"
 WALK = SAMPLES / "walk.mp4"
 FAST = ("--preset", "fast", "--detectors", "yunet", "--encoder-preset", "ultrafast")
+_UNPRIVILEGED = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 
 Done = subprocess.CompletedProcess[str]
 
@@ -22,9 +24,18 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def run(*arguments: str | Path, cwd: Path | None = None, entered: str | None = None, **environ: str) -> Done:
+    return _run(command(*arguments), cwd, entered, environ)
+
+
+def run_unprivileged(*arguments: str | Path, **environ: str) -> Done:
+    """Run a command that may no more than the owner of the files, even where the tests run as root."""
+    return _run([*_UNPRIVILEGED, *command(*arguments)], None, None, environ)
+
+
+def _run(asked: list[str], cwd: Path | None, entered: str | None, environ: dict[str, str]) -> Done:
     env = {**os.environ, "HOME": "/nonexistent", **environ}
     return subprocess.run(
-        command(*arguments),
+        asked,
         capture_output=True,
         text=True,
         timeout=120,

@@ -6,10 +6,8 @@ import json
 import os
 import pty
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -63,6 +61,10 @@ def test_importing_the_library_is_light() -> None:
             ["redact", STREET, "-o", "y.png", "--confidence", "nan"],
             "detect.confidence is 'nan' in option --confidence",
         ),
+        (["redact", WALK, "-o", "y.mp4", "--codec", "h265"], "'h265' is unknown; choose one of h264, hevc"),
+        (["redact", WALK, "-o", "y.mp4", "--codec", "h265"], ", auto-hw"),
+        (["redact", STREET, "-o", "y.png", "--detectors", ""], "but should name one at least"),
+        ([], "Missing command; see stream-guard --help"),
         (["redact", STREET, "-o", "y.png", "--config", "absent.toml"], "absent.toml: cannot read"),
         (["redact", STREET, WALK, "-o", "y.mp4"], "2 inputs need a folder"),
         (["redact", STREET, WALK, "-o", "y", "--plan", "p.json"], "--plan"),
@@ -141,6 +143,12 @@ def test_several_inputs_go_on_after_a_bad_one(tmp_path: Path) -> None:
     assert "bad.mp4" in errors[0]
     assert "absent.png" in errors[1]
     assert sorted(p.name for p in out.iterdir()) == ["portrait.jpg", "street.png"]
+
+
+def test_a_slash_at_the_end_makes_the_output_a_folder(tmp_path: Path) -> None:
+    done = run("redact", STREET, "-o", f"{tmp_path}/new.folder/", *FAST)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "new.folder").iterdir()] == ["street.png"]
 
 
 @pytest.mark.parametrize("name", ["-dash.png", "two words.png", "100%d.png", "a:b.png", "ünï.png"])
@@ -226,7 +234,7 @@ def test_a_plan_for_another_file_is_refused(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["plan.json"]
 
 
-# -- progress, signals ----------------------------------------------------------------------------
+# -- progress ------------------------------------------------------------------------------------
 
 
 def test_progress_for_machines_is_one_json_object_a_line(tmp_path: Path) -> None:
@@ -260,23 +268,6 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_the_run_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    asked = command(
-        "redact", WALK, "-o", tmp_path / "out.mp4", "--progress", "json", "--encoder-preset", "slower"
-    )
-    with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()  # it is well under way
-        process.send_signal(number)
-        time.sleep(0.01)
-        process.send_signal(number)  # an impatient user
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == ExitCode.STOPPED, errors
-    assert errors.startswith("error: stopped by SIG")
-    assert list(tmp_path.iterdir()) == []
-
-
 # -- the other commands ---------------------------------------------------------------------------
 
 
@@ -295,6 +286,26 @@ def test_settings_prints_a_settings_file(tmp_path: Path) -> None:
     (tmp_path / "again.toml").write_text(done.stdout)
     again = run("settings", "--config", "again.toml", cwd=tmp_path)
     assert tomllib.loads(again.stdout) == tree
+
+
+def test_settings_prints_the_cameras_but_no_password(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        '[sources.door]\nurl = "rtsp://10.0.0.7/h264"\nuser = "viewer"\npassword = "s3cret"\n'
+        '[sources.back-yard]\nurl = "rtsp://viewer:s3cret@10.0.0.8/h264"\n[sources.desk]\nurl = "whip:"\n'
+    )
+    variable = {"STREAM_GUARD_SOURCES_DESK_PASSWORD": "s3cret"}
+    done = run("settings", "--config", "mine.toml", cwd=tmp_path, **variable)
+    assert done.returncode == 0, done.stderr
+    assert "s3cret" not in done.stdout
+    sources = tomllib.loads(done.stdout)["sources"]
+    usual = {"transport": "tcp", "audio": "keep", "loop": False}
+    assert sources["door"] == {"url": "rtsp://10.0.0.7/h264", "user": "viewer", **usual}
+    assert sources["back-yard"] == {"user": "", **usual}
+    assert sources["desk"] == {"url": "whip:", "user": "", **usual}
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "# url = (secret) # file mine.toml" in lines
+    assert "# password = (secret) # file mine.toml" in lines
+    assert "# password = (secret) # variable STREAM_GUARD_SOURCES_DESK_PASSWORD" in lines
 
 
 def test_models_are_listed_and_verified() -> None:

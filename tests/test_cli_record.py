@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from PIL import Image
 
 from stream_guard.errors import ExitCode
 from stream_guard.record.check import check_report
-from tests.command_line import FAST, SAMPLES, STREET, WALK, run, said
+from tests.command_line import FAST, SAMPLES, STREET, WALK, command, run, said
 
 
 def test_a_signed_record_of_an_edited_plan(tmp_path: Path) -> None:
@@ -104,6 +106,23 @@ def test_a_key_needs_a_passphrase_and_a_report_to_sign(tmp_path: Path) -> None:
     unsigned = run("redact", STREET, "-o", tmp_path / "out.png", "--sign-key", tmp_path / "key")
     assert unsigned.returncode == ExitCode.USAGE
     assert "add --report" in said(unsigned)
+
+
+@pytest.mark.parametrize(
+    ("passphrase", "says"),
+    [
+        (b"\xff\xfe\n", "is not valid UTF-8"),
+        (b"x" * 1024 + b"\n", "has 1024 bytes; take one of 1023 at most"),
+    ],
+)
+@pytest.mark.parametrize("locale", ["C.UTF-8", "POSIX"])
+def test_a_passphrase_that_no_key_can_have(tmp_path: Path, passphrase: bytes, says: str, locale: str) -> None:
+    asked, env = command("keygen", tmp_path / "key"), {**os.environ, "LC_ALL": locale}
+    done = subprocess.run(asked, input=passphrase, capture_output=True, check=False, env=env)
+    assert done.returncode == ExitCode.USAGE, done.stderr
+    (line,) = done.stderr.decode().splitlines()
+    assert says in line
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_places_to_look_at_are_told_listed_and_shown(tmp_path: Path) -> None:

@@ -66,10 +66,16 @@ def test_one_guard_serves_many_pictures() -> None:
 
 @pytest.mark.parametrize("shape", [(10, 10), (0, 5, 3), (4, 4, 5)])
 def test_other_arrays_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match="it must be uint8"):
+    with pytest.raises(InputError, match="it must be a numpy array of uint8"):
         stream_guard.anonymize_image(np.zeros(shape, np.uint8))
     with pytest.raises(InputError, match="float64"):
         stream_guard.anonymize_image(np.zeros((4, 4, 3)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [Image.new("RGB", (8, 8)), [[[0, 0, 0]]], None])
+def test_what_is_no_array_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match=f"is of type {type(value).__name__}; it must be a numpy array"):
+        stream_guard.anonymize_image(value)
 
 
 def test_an_unknown_override_is_named(tmp_path: Path) -> None:

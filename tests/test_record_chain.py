@@ -16,6 +16,7 @@ from stream_guard.record.chain import digest, dump, links, sealed
 from stream_guard.record.check import check_report, seal_of, unchecked
 from stream_guard.record.facts import sha256_of
 from stream_guard.record.keys import Signer, read_public, require_free, write_pair
+from tests.test_sinks_publish import small_disk
 
 PARTS = ("input", "output", "plan", "contact_sheet")
 
@@ -228,3 +229,10 @@ def test_the_public_key_is_not_taken_for_the_private_one(keys: Path) -> None:
         Signer.from_file(keys / "mine.pub")
     with pytest.raises(InputError, match="not an Ed25519 public key"):
         read_public(keys / "mine")
+
+
+@pytest.mark.parametrize(("room", "passphrase"), [(100, None), (150, "correct horse")])
+def test_a_full_disk_leaves_no_half_of_a_key(tmp_path: Path, room: int, passphrase: str | None) -> None:
+    with small_disk(room), pytest.raises(OutputError, match="key cannot be written: File too large"):
+        write_pair(tmp_path / "key", tmp_path / "key.pub", passphrase)
+    assert list(tmp_path.iterdir()) == []

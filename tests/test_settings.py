@@ -98,6 +98,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         st.effective(tmp_path / "absent.toml", {})
 
 
+def test_a_byte_order_mark_is_no_setting(tmp_path: Path) -> None:
+    config = _file(tmp_path, "\N{BYTE ORDER MARK}[track]\nhold_s = 3\n")
+    assert st.effective(config, {}).settings.track.hold_s == 3
+
+
 def test_lists_and_switches_can_be_given_as_text() -> None:
     environ = {"STREAM_GUARD_DETECT_DETECTORS": "yunet, mediapipe", "STREAM_GUARD_REDACT_DRAW_BOXES": "yes"}
     found = st.effective(environ=environ).settings

@@ -96,7 +96,6 @@ def _refusals(folder: Path) -> Iterator[tuple[Path, Encoding, str]]:
     yield folder / "b.xyz", Encoding(), "use one of .mp4"
     yield folder / "b", Encoding(), "without an extension"
     yield folder / "b.webm", Encoding(codec="hevc"), "cannot hold hevc; choose vp9"
-    yield folder / "b.mp4", Encoding(codec="h265"), "is unknown; choose one of h264"
     yield folder / "b.mp4", Encoding(preset="warp"), "choose one of ultrafast"
 
 

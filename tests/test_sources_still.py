@@ -220,6 +220,32 @@ def test_what_is_no_picture_is_refused_in_a_sentence(tmp_path: Path, maker: Any,
         StillSource(maker(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("samples", "sentence"),
+    [
+        (np.linspace(0, 1, 64, dtype=np.float32), "holds floating-point samples of unknown range"),
+        (np.linspace(0, 65_536, 64, dtype=np.int32), "holds values from 0 to 65536"),
+        (np.linspace(-1, 255, 64, dtype=np.int32), "holds values from -1 to 255"),
+    ],
+)
+def test_what_would_come_out_black_or_white_is_refused(
+    tmp_path: Path, samples: np.ndarray[Any, Any], sentence: str
+) -> None:
+    Image.fromarray(np.tile(samples, (48, 1))).save(tmp_path / "a.tif")
+    with pytest.raises(InputError, match=sentence):
+        StillSource(tmp_path / "a.tif")
+
+
+def test_thirty_two_bits_that_sixteen_hold_are_kept(tmp_path: Path) -> None:
+    Image.fromarray(np.tile(np.linspace(0, 65_535, 64, dtype=np.int32), (48, 1))).save(tmp_path / "a.tif")
+    (frame,) = StillSource(tmp_path / "a.tif").items()
+    assert isinstance(frame, Frame)
+    assert (int(frame.picture.channels[0].samples.min()), int(frame.picture.channels[0].samples.max())) == (
+        0,
+        65_535,
+    )
+
+
 @pytest.mark.parametrize("length", [6, 10, 12, 13, 20])
 def test_a_gif_that_was_cut_short_is_refused(tmp_path: Path, length: int) -> None:
     whole = io.BytesIO()
@@ -254,6 +280,12 @@ def test_one_redacted_frame_and_no_more(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="there was no picture"):
         sink.finish()
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_large_picture_is_read_back_without_a_warning(tmp_path: Path) -> None:
+    """Warnings are errors in tests."""
+    Image.new("L", (10_000, 9_000)).save(tmp_path / "a.png")
+    passed(tmp_path / "a.png", tmp_path / "b.png")
 
 
 def test_the_format_is_kept_by_default(tmp_path: Path) -> None:

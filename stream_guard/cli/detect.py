@@ -9,18 +9,18 @@ import click
 
 from stream_guard.cli.display import MODES, display
 from stream_guard.cli.failure import say
-from stream_guard.cli.options import effective, setting_options
+from stream_guard.cli.options import PATH, effective, setting_options
 from stream_guard.errors import ExitCode
 
 
 @click.command(short_help="Find every face and write a plan to check and edit.")
-@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.argument("source", metavar="INPUT", type=PATH)
 @click.option(
     "-o",
     "--output",
     required=True,
     metavar="PLAN",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The JSON file to write.",
 )
 @click.option("--overwrite", is_flag=True, default=None, help="Replace a plan that exists.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stream_guard.cli.display import display
-from stream_guard.cli.options import effective, file_option, setting_options
+from stream_guard.cli.options import PATH, effective, file_option, setting_options
 from stream_guard.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ _LISTED_LEAKS = 10
 
 
 @click.command(short_help="Measure how well a clip's faces are covered, given where they are.")
-@click.argument("clip", metavar="CLIP", type=click.Path(path_type=Path))
+@click.argument("clip", metavar="CLIP", type=PATH)
 @click.option(
-    "--truth", required=True, metavar="BOXES", type=click.Path(path_type=Path),
+    "--truth", required=True, metavar="BOXES", type=PATH,
     help="CSV file of the true faces: frame,track,x,y,w,h and, if wanted, ignore.",
 )  # fmt: skip
 @file_option(

@@ -34,7 +34,7 @@ def explain(error: BaseException) -> tuple[str, ExitCode]:
     match error:
         case StreamGuardError():
             return str(error), error.exit_code
-        case KeyboardInterrupt() | click.Abort():
+        case click.Abort():
             return "stopped; nothing was written for the file in work", ExitCode.STOPPED
         case click.NoSuchOption():
             return f"no such option {error.option_name}{_hint(error.possibilities or ())}", ExitCode.USAGE

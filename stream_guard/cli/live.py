@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stream_guard.cli.options import effective, setting_options
+from stream_guard.cli.options import PATH, effective, setting_options
 from stream_guard.errors import ExitCode, Stopped
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ _JSON_EVERY_S: Final = 5.0
 @click.option(
     "--push", multiple=True, metavar="URL", help="Push to rtsp://... or whip+https://...; {name} is replaced."
 )
-@click.option("--hls", metavar="DIR", type=click.Path(path_type=Path), help="Write HLS into this folder.")
-@click.option("--record", metavar="DIR", type=click.Path(path_type=Path), help="Record into this folder.")
+@click.option("--hls", metavar="DIR", type=PATH, help="Write HLS into this folder.")
+@click.option("--record", metavar="DIR", type=PATH, help="Record into this folder.")
 @click.option("--virtual-camera", is_flag=True, help="Appear as a camera of this machine.")
 @click.option(
     "--progress", type=click.Choice(("auto", "json")), default="auto", help="How to tell the state.  [auto]"

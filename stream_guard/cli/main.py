@@ -1,11 +1,9 @@
-"""The entry point: commands, signals, and errors in one sentence."""
+"""The commands, and errors in one sentence."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
 
 import click
 
@@ -21,8 +19,9 @@ from stream_guard.cli.models import models
 from stream_guard.cli.redact import redact
 from stream_guard.cli.serve import serve
 from stream_guard.cli.settings import settings
+from stream_guard.cli.signals import stop_behind
 from stream_guard.cli.verify import verify
-from stream_guard.errors import ExitCode, Stopped
+from stream_guard.errors import ExitCode
 
 
 class _Commands(click.Group):
@@ -37,7 +36,9 @@ class _Commands(click.Group):
 
 
 @click.group(
-    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+    cls=_Commands,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(stream_guard.__version__, prog_name="stream-guard")
 def commands() -> None:
@@ -61,14 +62,14 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     if not debugging():
         _keep_stderr_for_us()
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
     try:
         code = commands.main(arguments, prog_name="stream-guard", standalone_mode=False)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; there is nobody left to tell
         code = ExitCode.OUTPUT
-    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  (the last stop: a sentence, not a traceback)
+    except Exception as exc:  # noqa: BLE001  (the last stop: a sentence, not a traceback)
+        if stop := stop_behind(exc):
+            raise stop from None
         code = report_failure(exc)
     sys.exit(int(code or 0))
 
@@ -83,10 +84,3 @@ def _keep_stderr_for_us() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    """End the run in order; a second signal must not interrupt the removal of what was begun."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise Stopped(f"stopped by {signal.Signals(number).name}; nothing was written for the file in work")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 import click
 
 from stream_guard import settings as st
 
+PATH: Final = click.Path(path_type=Path, readable=False)
+"""A file or folder; who opens it says what is wrong with it, and whether that stops the others."""
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -28,7 +30,7 @@ def setting_options(*sections: str, without: Sequence[str] = ()) -> Callable[[_F
 
 def file_option(*names: str, help: str) -> Callable[[_Function], _Function]:
     """Add an option that names a file."""
-    return click.option(*names, metavar="FILE", type=click.Path(path_type=Path), help=help)
+    return click.option(*names, metavar="FILE", type=PATH, help=help)
 
 
 def effective(config: Path | None, given: dict[str, Any]) -> st.Effective:

@@ -11,9 +11,9 @@ import click
 from stream_guard.cli.display import MODES, display
 from stream_guard.cli.failure import report_failure, say, worst
 from stream_guard.cli.keygen import ask_passphrase
-from stream_guard.cli.options import effective, file_option, setting_options
+from stream_guard.cli.options import PATH, effective, file_option, setting_options
 from stream_guard.cli.verify import tell
-from stream_guard.errors import ExitCode, InputError, OutputError, PipelineError
+from stream_guard.errors import ExitCode, InputError, OutputError, PipelineError, Stopped
 from stream_guard.model.clock import timecode
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ Job = tuple[Path, Path]
 
 
 @click.command(short_help="Cover every face in videos and pictures.")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=PATH)
 @click.option(
-    "-o", "--output", required=True, metavar="OUT", type=click.Path(path_type=Path),
-    help="The file to write; a folder for several inputs.",
+    "-o", "--output", required=True, metavar="OUT", type=click.Path(readable=False),
+    help="The file to write; a folder for several inputs, or with a slash at its end.",
 )  # fmt: skip
 @file_option(
     "--plan",
@@ -48,7 +48,7 @@ Job = tuple[Path, Path]
 @setting_options("detect", "track", "zones", "redact", "output", "limits")
 def redact(
     inputs: tuple[Path, ...],
-    output: Path,
+    output: str,
     plan: Path | None,
     report: bool,
     report_to: Path | None,
@@ -84,17 +84,22 @@ def redact(
         return worst([_one(guard, job, wanted, progress) for job in jobs])  # each says how it went
 
 
-def _jobs(inputs: Sequence[Path], output: Path) -> list[Job]:
+def _jobs(inputs: Sequence[Path], given: str) -> list[Job]:
     """Return which input goes to which file.
 
     Raises:
         UsageError: several inputs would go to one file.
+        OutputError: the folder cannot be made or entered.
     """
     from stream_guard import output_name
+    from stream_guard.sinks.publish import translated
 
-    if len(inputs) == 1 and not output.is_dir():
+    output = Path(given)
+    with translated(output):
+        is_there, is_folder = output.exists(), given.endswith("/") or output.is_dir()
+    if len(inputs) == 1 and not is_folder:
         return [(inputs[0], output)]
-    if not output.is_dir() and (output.exists() or output.suffix):
+    if not is_folder and (is_there or output.suffix):
         raise click.UsageError(
             f"{len(inputs)} inputs need a folder as output, but {output} is none; create it first"
         )
@@ -103,22 +108,33 @@ def _jobs(inputs: Sequence[Path], output: Path) -> list[Job]:
         other = taken.setdefault(output_name(path), path)
         if other is not path:
             raise click.UsageError(f"{other} and {path} would both become {output / output_name(path)}")
-    try:
+    with translated(output):
         output.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise OutputError(f"{output} cannot be created: {exc.strerror}.") from exc
     return [(path, output / name) for name, path in taken.items()]
 
 
 def _one(guard: Guard, job: Job, wanted: dict[str, Any], progress: str) -> ExitCode:
     """Redact one input; its own failure does not stop the others."""
     source, target = job
+    before = _identity(target)
     try:
         with display(progress, str(source)) as listener:
             account = guard.redact(source, target, progress=listener, **wanted)
     except (InputError, OutputError, PipelineError) as exc:
         return report_failure(exc)
+    except Stopped as stop:
+        if _identity(target) == before:
+            raise
+        raise Stopped(stop.by, f"{target} is there, but not proven") from stop
     return _summary(account, progress)
+
+
+def _identity(path: Path) -> int | None:
+    """Return what differs once a file has been replaced; None where there is none."""
+    try:
+        return path.lstat().st_ino
+    except OSError:
+        return None
 
 
 def _summary(report: Report, progress: str) -> ExitCode:

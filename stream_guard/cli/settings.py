@@ -10,7 +10,9 @@ import click
 from pydantic import SecretStr
 
 from stream_guard.cli.options import effective, setting_options
+from stream_guard.model.address import SafeUrl
 from stream_guard.settings import Settings
+from stream_guard.settings.live import Camera
 
 
 @click.command(short_help="Show the effective settings and where each one came from.")
@@ -23,7 +25,8 @@ def settings(config: Path | None, **given: Any) -> None:
     options outrank both.
     """
     found = effective(config, given)
-    for section, values in found.settings.model_dump().items():
+    cameras = {f"sources.{name}": _shown(camera) for name, camera in found.cameras.items()}
+    for section, values in (found.settings.model_dump() | cameras).items():
         click.echo(f"[{section}]")
         for name, value in values.items():
             shown = _line(name, value)
@@ -31,9 +34,24 @@ def settings(config: Path | None, **given: Any) -> None:
         click.echo()
 
 
+def _shown(camera: Camera) -> dict[str, Any]:
+    """Return the settings of a camera, its address as a secret where it may hold one."""
+    values = camera.model_dump()
+    return values | ({"url": SecretStr(camera.url)} if _may_hold_secrets(camera.url) else {})
+
+
+def _may_hold_secrets(url: str) -> bool:
+    if "://" not in url:
+        return False
+    try:
+        return str(SafeUrl.parsed(url)) != url
+    except ValueError:
+        return True
+
+
 def _line(name: str, value: object) -> str:
     """Return a line of a settings file; what is not set, or secret, is a comment in it."""
-    if value is None:
+    if value is None or value == SecretStr(""):
         return f"# {name} ="
     return f"# {name} = (secret)" if isinstance(value, SecretStr) else f"{name} = {_toml(value)}"
 

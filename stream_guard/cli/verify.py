@@ -11,7 +11,7 @@ import click
 
 from stream_guard.cli.display import MODES, display
 from stream_guard.cli.failure import say
-from stream_guard.cli.options import effective, file_option, setting_options
+from stream_guard.cli.options import PATH, effective, file_option, setting_options
 from stream_guard.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ _MOST_ROWS: Final = 40
 
 
 @click.command(short_help="Prove that a finished file shows no face of its original.")
-@click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("output", metavar="OUT", type=PATH)
 @click.option(
-    "--against", metavar="IN", type=click.Path(path_type=Path),
+    "--against", metavar="IN", type=PATH,
     help="The original file; without it nothing but the record is checked.",
 )  # fmt: skip
 @file_option("--plan", help="Check also that every face of this plan is covered.")
@@ -34,7 +34,7 @@ _MOST_ROWS: Final = 40
     "--public-key", help="Check also that the report was signed with the key that belongs to this one."
 )
 @click.option(
-    "--json", "json_to", metavar="FILE", type=click.Path(path_type=Path, allow_dash=True),
+    "--json", "json_to", metavar="FILE", type=PATH,
     help="Write all findings to this file, - for the standard output.",
 )  # fmt: skip
 @setting_options("zones")

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from stream_guard.errors import InputError, OutputError
+from stream_guard.sinks.publish import translated
 
 AskPassphrase = Callable[[], str]
 
@@ -76,17 +77,22 @@ def write_pair(private: Path, public: Path, passphrase: str | None) -> None:
     try:
         spki = serialization.PublicFormat.SubjectPublicKeyInfo
         _write(public, key.public_key().public_bytes(pem, spki), 0o644)
-    except OutputError:
+    except BaseException:
         private.unlink()
         raise
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(content)
-    except OSError as exc:
-        raise OutputError(f"{path} cannot be written: {exc.strerror}.") from exc
+    with translated(path):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(handle)
+        except BaseException:
+            path.unlink()
+            raise
 
 
 def read_public(path: str | Path) -> bytes:

@@ -134,7 +134,9 @@ def effective(
     given = {key: Given(value, f"file {path}") for key, value in _flat(tree)}
     found = merge(given | from_environment(environ, tables) | from_options(options or {}))
     named = with_passwords(tables, environ)
-    return replace(found, cameras={name: _camera(name, named[name], f"file {path}") for name in named})
+    cameras = {name: _camera(name, named[name], f"file {path}") for name in named}
+    origins = {**found.origins, **_camera_origins(tables, environ, f"file {path}")}
+    return replace(found, cameras=cameras, origins=origins)
 
 
 def merge(given: Mapping[str, Given]) -> Effective:
@@ -161,7 +163,7 @@ def _read(path: Path) -> dict[str, Any]:
         SettingsError: the file cannot be read or is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as exc:
         raise SettingsError(f"{path}: cannot read the settings file ({exc.strerror})") from exc
     except ValueError as exc:
@@ -186,6 +188,16 @@ def _camera(name: str, table: Any, origin: str) -> Camera:
         first = exc.errors(include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"sources.{name}.{key} in {origin}: {first['msg']}") from None
+
+
+def _camera_origins(tables: Mapping[str, Any], environ: Mapping[str, str], origin: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, table in tables.items():
+        given = dict.fromkeys(table, origin)
+        if (variable := password_variable(name)) in environ:
+            given["password"] = f"variable {variable}"
+        found |= {f"sources.{name}.{key}": given.get(key, "default") for key in Camera.model_fields}
+    return found
 
 
 def from_environment(environ: Mapping[str, str], cameras: Iterable[str] = ()) -> dict[str, Given]:
@@ -242,11 +254,15 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _standing_config(environ: Mapping[str, str]) -> Path | None:
+    """Return the file that holds where no other is given, if there is one; it may ask for more protection."""
     if named := environ.get(CONFIG_VARIABLE):
         return Path(named)
     base = environ.get("XDG_CONFIG_HOME") or (f"{home}/.config" if (home := environ.get("HOME")) else "")
     path = Path(base, "stream-guard", "settings.toml")
-    return path if base and path.is_file() else None
+    try:
+        return path if base and path.is_file() else None
+    except OSError as exc:
+        raise SettingsError(f"{path}: cannot look for the settings file ({exc.strerror})") from exc
 
 
 def _flat(tree: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:
@@ -264,6 +280,8 @@ def _sentence(error: ValidationError, given: Mapping[str, Given]) -> str:
     reason = first["msg"].removeprefix("Input ").removeprefix("Value error, ").rstrip(".")
     if first["type"] == "string_pattern_mismatch":
         reason = f"should look like {(catalogue()[path].info.examples or [''])[0]}"
+    if first["type"] == "too_short":
+        reason = "should name one at least"
     if first["type"] == "literal_error":
         choices = first["ctx"]["expected"].replace("'", "")
         near = did_you_mean(str(wrong.value), choices.replace(" or ", ", ").split(", "))

@@ -69,6 +69,7 @@ class FileSink:
 
         Raises:
             OutputError: anything that can be known to fail before the first frame.
+            SettingsError: there is no such codec.
         """
         self.notes: list[str] = []
         self._path, self._encoding = path, encoding
@@ -123,10 +124,14 @@ class FileSink:
                 for number, template in enumerate(self._facts.audio, 1):
                     self._tracks[template.index] = add_track(self._container, template, number, self.notes)
             with ordinary_priority():
-                call_behind(self._container.start_encoding)
-            self._only_header = True
+                call_behind(self._start)
         except (av.FFmpegError, ValueError) as exc:
             raise self._failure(exc) from exc
+
+    def _start(self) -> None:
+        """Write the header, and note it in the same thread: the one that waits for it may be stopped."""
+        self._container.start_encoding()
+        self._only_header = True
 
     def _add_video(self, container: OutputContainer) -> VideoStream:
         plan = self._plan

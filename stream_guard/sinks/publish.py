@@ -23,7 +23,8 @@ class Draft:
         """
         self._target = target.absolute()
         self._overwrite = overwrite
-        self._require_target(source)
+        with translated(self._target):
+            self._require_target(source)
         stem = f".{self._target.stem[:60]}"
         for stale in self._target.parent.glob(
             f"{_escaped(stem)}.????????.part{_escaped(self._target.suffix)}"

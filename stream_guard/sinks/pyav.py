@@ -11,7 +11,7 @@ import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
-from stream_guard.errors import OutputError
+from stream_guard.errors import OutputError, SettingsError
 from stream_guard.model.geometry import Orientation
 from stream_guard.model.picture import Channel, Component, Picture
 from stream_guard.native import ordinary_priority
@@ -92,6 +92,7 @@ def plan_video(
 
     Raises:
         OutputError: no encoder for the codec opens; the sentence names those that do.
+        SettingsError: there is no such codec; the sentence names those that there are.
     """
     if encoding.preset not in PRESETS:
         raise OutputError(f"the preset {encoding.preset!r} is unknown; choose one of {', '.join(PRESETS)}.")
@@ -125,9 +126,8 @@ def _candidates(codec: str) -> Iterator[str]:
     elif codec in SOFTWARE or codec in HARDWARE:
         yield SOFTWARE.get(codec, codec)
     else:
-        raise OutputError(
-            f"the codec {codec!r} is unknown; choose one of {', '.join((*SOFTWARE, *HARDWARE))}."
-        )
+        known = ", ".join((*SOFTWARE, *HARDWARE, "auto-hw"))
+        raise SettingsError(f"the codec {codec!r} is unknown; choose one of {known}.")
 
 
 def opens(plan: Plan) -> bool:

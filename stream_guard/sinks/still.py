@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any, Protocol
@@ -141,9 +142,11 @@ class StillSink:
 
     def _verify(self, data: bytes, picture: Picture) -> None:
         try:
-            with Image.open(io.BytesIO(data), formats=[self._format or ""]) as image:
-                image.load()
-                size = image.size
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Pillow warns of size, which the source has judged
+                with Image.open(io.BytesIO(data), formats=[self._format or ""]) as image:
+                    image.load()
+                    size = image.size
         except (OSError, ValueError, SyntaxError) as exc:
             raise OutputError(f"{self._path} was not written: it cannot be read back.") from exc
         if size != (picture.width, picture.height):

@@ -37,15 +37,10 @@ class ArraySource:
         Raises:
             InputError: it is not (h, w, 1 to 4) of uint8, or has no pixels.
         """
-        if (
-            pixels.dtype != np.uint8
-            or pixels.ndim != 3
-            or pixels.shape[2] not in COMPONENTS
-            or not pixels.size
-        ):
+        if not _is_picture(pixels):
             raise InputError(
-                f"the picture is an array of {pixels.dtype} shaped {pixels.shape}; "
-                "it must be uint8, (height, width, 3) RGB, (height, width, 4) RGBA or (height, width, 1) grey"
+                f"the picture is {_described(pixels)}; it must be a numpy array of uint8, "
+                "(height, width, 3) RGB, (height, width, 4) RGBA or (height, width, 1) grey"
             )
         self.pixels = np.array(pixels, order="C")
         height, width = pixels.shape[:2]
@@ -54,6 +49,22 @@ class ArraySource:
     def items(self) -> Iterator[Item]:
         """Yield the one frame."""
         yield frame_of(self.pixels)
+
+
+def _is_picture(pixels: object) -> bool:
+    return (
+        isinstance(pixels, np.ndarray)
+        and pixels.dtype == np.uint8
+        and pixels.ndim == 3
+        and pixels.shape[2] in COMPONENTS
+        and pixels.size > 0
+    )
+
+
+def _described(pixels: object) -> str:
+    if isinstance(pixels, np.ndarray):
+        return f"an array of {pixels.dtype} shaped {pixels.shape}"
+    return f"of type {type(pixels).__name__}"
 
 
 def frame_of(pixels: NDArray[Any], damaged: bool = False) -> Frame:

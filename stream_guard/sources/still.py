@@ -138,7 +138,7 @@ def _opened(path: Path, data: bytes) -> Any:
 def _loaded(image: Any, path: Path, data: bytes) -> tuple[Any, NDArray[Any], bool]:
     """Return the picture, its pixels as (h, w, 1 to 4), and whether the file was complete."""
     try:
-        return image, _array(image), True
+        return image, _array(image, path), True
     except MemoryError as exc:
         raise InputError(f"{path} needs more memory than there is.", "out_of_memory") from exc
     except (OSError, ValueError, SyntaxError, struct.error):
@@ -146,29 +146,40 @@ def _loaded(image: Any, path: Path, data: bytes) -> tuple[Any, NDArray[Any], boo
         ImageFile.LOAD_TRUNCATED_IMAGES = True
         try:
             image = _opened(path, data)
-            return image, _array(image), False
+            return image, _array(image, path), False
         except (OSError, ValueError, SyntaxError, struct.error) as exc:
             raise InputError(f"{path} is a damaged picture: {exc}.") from exc
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _array(image: Any) -> NDArray[Any]:
+def _array(image: Any, path: Path) -> NDArray[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         image.load()
+    if image.mode == "F":
+        raise InputError(
+            f"{path} holds floating-point samples of unknown range; save it with 8 or 16 bits a sample first."
+        )
     if image.mode.startswith("I"):  # grey of more than 8 bits
-        pixels: NDArray[Any] = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
+        pixels: NDArray[Any] = _sixteen_bits(np.asarray(image), path)
     else:
         pixels = np.asarray(image.convert(_mode(image)))
     return pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
+
+
+def _sixteen_bits(grey: NDArray[Any], path: Path) -> NDArray[np.uint16]:
+    low, high = int(grey.min()), int(grey.max())
+    if low < 0 or high > np.iinfo(np.uint16).max:
+        raise InputError(f"{path} holds values from {low} to {high}; save it with 16 bits a sample first.")
+    return grey.astype(np.uint16)
 
 
 def _mode(image: Any) -> str:
     """Return the nearest mode that has its samples on their own."""
     if image.mode in ("L", "LA", "RGB", "RGBA"):
         return str(image.mode)
-    if image.mode in ("1", "F"):
+    if image.mode == "1":
         return "L"
     transparent = image.mode in ("PA", "La", "RGBa") or "transparency" in image.info
     return "RGBA" if transparent else "RGB"
