@@ -240,6 +240,8 @@ class Guard:
             meter = Meter(opened.media, progress, time.monotonic)
             take = trail.watched(sink.write, review)
             account = run(opened, observer, tracker, redactor, take, meter)
+            if plan and replayed:
+                plans.require_within(replayed, Path(plan), account.frames)
             sink.finish()
             places = review.finish()
             proof = verifying.verify(target, given, plan=replayed, zones=zones) if verify else None

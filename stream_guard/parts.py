@@ -98,7 +98,7 @@ class _NotLooking:
 
 
 def replay(plan: plans.Plan) -> tuple[Observer, Tracker]:
-    return _NotLooking(), Replay(plan.regions(), plan.whole())
+    return _NotLooking(), Replay(plan.regions(), plan.whole(), plan.by_hand())
 
 
 def loaded_plan(path: Path, source: Path) -> plans.Plan:

@@ -28,6 +28,7 @@ from stream_guard.verify.check import Check, Judges, mark_last
 from stream_guard.verify.detail import exposure
 from stream_guard.verify.leftovers import leftovers, repeated, tags_of
 from stream_guard.verify.pairs import Pair, Pairing
+from stream_guard.verify.planned import Planned
 from stream_guard.verify.sface import SFace
 from stream_guard.verify.trails import How, Step, Trails
 from tests.command_line import run, said
@@ -285,7 +286,7 @@ def test_a_frame_that_nobody_could_judge_is_a_finding() -> None:
         def close(self) -> None: ...
 
     yunet, mtcnn = DETECTORS["yunet"](FLOOR), INDEPENDENT["mtcnn"](FLOOR)
-    check = Check(Judges(Blind(), [yunet], mtcnn, SFace()), {}, Ignored())
+    check = Check(Judges(Blind(), [yunet], mtcnn, SFace()), Planned(), Ignored())
     list(check.take(Pair(frame(i), frame(i)) for i in range(2)))
     assert [(f.kind, f.first_frame) for f in check.findings] == [(Kind.UNJUDGED, 0), (Kind.UNJUDGED, 1)]
 

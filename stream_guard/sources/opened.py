@@ -9,8 +9,10 @@ from stream_guard.sources.file import FileSource
 from stream_guard.sources.kind import sniff
 from stream_guard.sources.still import StillSource
 
+Opened = FileSource | StillSource
 
-def open_source(path: Path, undo: ExitStack, *, keep_audio: bool = True) -> FileSource | StillSource:
+
+def open_source(path: Path, undo: ExitStack, *, keep_audio: bool = True) -> Opened:
     """Return the source, which `undo` closes.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,17 +20,16 @@ from stream_guard.flow.line import Line
 from stream_guard.flow.progress import Listener, Meter
 from stream_guard.model.finding import Finding, Kind, Verification
 from stream_guard.model.frame import Frame, Item
-from stream_guard.model.geometry import Box
 from stream_guard.model.media import Media
 from stream_guard.model.polygon import zones_of
 from stream_guard.native import libraries_required
 from stream_guard.plan import Plan, PlannedZones
-from stream_guard.sources.file import FileSource
-from stream_guard.sources.opened import open_source
+from stream_guard.sources.opened import Opened, open_source
 from stream_guard.sources.still import StillSource
 from stream_guard.verify.check import Check, Judges
 from stream_guard.verify.leftovers import leftovers
 from stream_guard.verify.pairs import Pairing
+from stream_guard.verify.planned import Planned
 from stream_guard.verify.sface import SFace
 
 _LOOK_S: Final = 0.2
@@ -65,19 +64,12 @@ def verify(
         if isinstance(before, StillSource) != isinstance(after, StillSource):
             raise InputError(f"{output} and {source} cannot be compared: one is a picture, one a video.")
         ignored = Ignored(zones_of(zones.ignore), zones_of(zones.cover)) if zones else Ignored()
-        check = Check(_judges(before.media, undo), _planned(plan), ignored)
-        pairing = Pairing(before.media.fps)
-        meter = Meter(before.media, progress, time.monotonic)
-        with Line() as line:
-            pairs = pairing.pairs(
-                _frames(line.stage(before.items(), name="decode input", capacity=_CAPACITY)),
-                _frames(line.stage(after.items(), name="decode output", capacity=_CAPACITY)),
-            )
-            for _ in check.take(pairs):
-                meter.tick(pairing.frames_out, check.faces)
-        meter.tick(pairing.frames_out, check.faces, done=True)
+        planned, pairing = Planned(plan), Pairing(before.media.fps)
+        check = Check(_judges(before.media, undo), planned, ignored)
+        _look(before, after, pairing, check, Meter(before.media, progress, time.monotonic))
         findings = [
             *sorted(check.findings, key=lambda finding: finding.first_frame or 0),
+            *planned.findings(pairing.frames_in),
             *pairing.findings(),
             *_size(before.media, after.media),
             *_damage(after),
@@ -87,6 +79,18 @@ def verify(
         str(output), str(source), pairing.frames_in, pairing.frames_out, check.faces, tuple(findings),
         time.monotonic() - start_s,
     )  # fmt: skip
+
+
+def _look(before: Opened, after: Opened, pairing: Pairing, check: Check, meter: Meter) -> None:
+    """Decode both files side by side, each in a thread of its own, and check every pair of frames."""
+    with Line() as line:
+        pairs = pairing.pairs(
+            _frames(line.stage(before.items(), name="decode input", capacity=_CAPACITY)),
+            _frames(line.stage(after.items(), name="decode output", capacity=_CAPACITY)),
+        )
+        for _ in check.take(pairs):
+            meter.tick(pairing.frames_out, check.faces)
+    meter.tick(pairing.frames_out, check.faces, done=True)
 
 
 def _judges(media: Media, undo: ExitStack) -> Judges:
@@ -121,12 +125,6 @@ def _frames(items: Iterator[Item]) -> Iterator[Frame]:
     return (item for item in items if isinstance(item, Frame))
 
 
-def _planned(plan: Plan | None) -> Mapping[int, Sequence[tuple[int, Box]]]:
-    if plan is None:
-        return {}
-    return {index: [(r.track, r.box) for r in regions] for index, regions in plan.regions().items()}
-
-
 def _size(before: Media, after: Media) -> Iterator[Finding]:
     if (before.width, before.height) != (after.width, after.height):
         yield Finding(
@@ -134,6 +132,6 @@ def _size(before: Media, after: Media) -> Iterator[Finding]:
         )
 
 
-def _damage(after: FileSource | StillSource) -> Iterator[Finding]:
+def _damage(after: Opened) -> Iterator[Finding]:
     for warning in after.warnings:
         yield Finding(Kind.UNJUDGED, f"the output is damaged: {warning}")
