@@ -15,7 +15,6 @@ from stream_guard.detect.passes import FLOOR
 from stream_guard.detect.presets import PRESETS, Detectors, Preset
 from stream_guard.detect.registry import INDEPENDENT
 from stream_guard.detect.zones import Ignored
-from stream_guard.errors import InputError
 from stream_guard.flow.line import Line
 from stream_guard.flow.progress import Listener, Meter
 from stream_guard.model.finding import Finding, Kind, Verification
@@ -24,8 +23,7 @@ from stream_guard.model.media import Media
 from stream_guard.model.polygon import zones_of
 from stream_guard.native import libraries_required
 from stream_guard.plan import Plan, PlannedZones
-from stream_guard.sources.opened import Opened, open_source
-from stream_guard.sources.still import StillSource
+from stream_guard.sources.opened import Opened, open_both
 from stream_guard.verify.check import Check, Judges
 from stream_guard.verify.leftovers import leftovers
 from stream_guard.verify.pairs import Pairing
@@ -60,9 +58,7 @@ def verify(
     """
     start_s = time.monotonic()
     with ExitStack() as undo:
-        before, after = open_source(source, undo), open_source(output, undo)
-        if isinstance(before, StillSource) != isinstance(after, StillSource):
-            raise InputError(f"{output} and {source} cannot be compared: one is a picture, one a video.")
+        before, after = open_both(source, output, undo)
         ignored = Ignored(zones_of(zones.ignore), zones_of(zones.cover)) if zones else Ignored()
         planned, pairing = Planned(plan), Pairing(before.media.fps)
         check = Check(_judges(before.media, undo), planned, ignored)
