@@ -137,6 +137,22 @@ def test_a_shift_of_some_milliseconds_is_measured() -> None:
     assert finding.figures["shift_s"] == pytest.approx(0.004)
 
 
+@pytest.mark.parametrize(
+    ("frames", "says"),
+    [(30, "the clock went back at frame 30"), (10, "10 frame(s) had a time stamp not after")],
+)
+def test_a_clock_that_goes_back_is_mended_as_a_redaction_mends_it(
+    tmp_path: Path, frames: int, says: str
+) -> None:
+    piece = make(tmp_path / "piece.ts", Clip(frames=frames)).read_bytes()
+    source, out = tmp_path / "twice.ts", tmp_path / "out.mp4"
+    source.write_bytes(piece + piece)
+    report = stream_guard.redact(source, out, preset="fast", detectors=("yunet",))
+    assert any(says in note for note in report.notes)
+    assert stream_guard.verify(source, source).findings == ()
+    assert stream_guard.verify(out, source).findings == ()
+
+
 def test_the_last_pair_before_an_end_or_another_size_is_marked() -> None:
     pairs = [Pair(frame(i, epoch=i // 3), frame(i)) for i in range(5)]
     assert [pair.before.last for pair in mark_last(pairs)] == [False, False, True, False, True]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from stream_guard.model.finding import Finding, Kind
 from stream_guard.model.frame import Frame
+from stream_guard.model.rising import RisingClock
 
 TOLERANCE_S: Final = 0.001
 """Matroska keeps whole milliseconds."""
@@ -88,6 +90,13 @@ class Pairing:
                 self._runs[k] = replace(run, last_frame=index, last_s=time_s, figures=worst)
                 return
         self._runs.append(Finding(Kind.FRAMES, what, index, index, time_s, time_s, figures=figures or {}))
+
+
+def mended(frames: Iterable[Frame], clock: RisingClock) -> Iterator[Frame]:
+    """Yield the frames with times that only rise, as a redaction writes them."""
+    for frame in frames:
+        time_s = float(clock.ticks(Fraction(frame.stamp.time_s)) * clock.tick)
+        yield replace(frame, stamp=replace(frame.stamp, time_s=time_s))
 
 
 def _counted(frames: Iterable[Frame], pairing: Pairing, count: str) -> Iterator[Frame]:

@@ -23,10 +23,11 @@ from stream_guard.model.media import Media
 from stream_guard.model.polygon import zones_of
 from stream_guard.native import libraries_required
 from stream_guard.plan import Plan, PlannedZones
+from stream_guard.sinks.pyav import clock_of
 from stream_guard.sources.opened import Opened, open_both
 from stream_guard.verify.check import Check, Judges
 from stream_guard.verify.leftovers import leftovers
-from stream_guard.verify.pairs import Pairing
+from stream_guard.verify.pairs import Pairing, mended
 from stream_guard.verify.planned import Planned
 from stream_guard.verify.sface import SFace
 
@@ -81,8 +82,8 @@ def _look(before: Opened, after: Opened, pairing: Pairing, check: Check, meter: 
     """Decode both files side by side, each in a thread of its own, and check every pair of frames."""
     with Line() as line:
         pairs = pairing.pairs(
-            _frames(line.stage(before.items(), name="decode input", capacity=_CAPACITY)),
-            _frames(line.stage(after.items(), name="decode output", capacity=_CAPACITY)),
+            _frames(line.stage(before.items(), name="decode input", capacity=_CAPACITY), before.media),
+            _frames(line.stage(after.items(), name="decode output", capacity=_CAPACITY), after.media),
         )
         for _ in check.take(pairs):
             meter.tick(pairing.frames_out, check.faces)
@@ -117,8 +118,9 @@ def _preset(media: Media) -> Preset:
     )
 
 
-def _frames(items: Iterator[Item]) -> Iterator[Frame]:
-    return (item for item in items if isinstance(item, Frame))
+def _frames(items: Iterator[Item], media: Media) -> Iterator[Frame]:
+    frames = (item for item in items if isinstance(item, Frame))
+    return mended(frames, clock_of(media)) if media.fps else frames
 
 
 def _size(before: Media, after: Media) -> Iterator[Finding]:
