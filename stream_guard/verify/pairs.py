@@ -121,9 +121,12 @@ class _Moments:
         self._earlier: NDArray[np.int16] | None = None
 
     def is_stale(self, a: Frame, b: Frame) -> bool:
+        """Tell whether that is so; never of a damaged frame, which each decoding may conceal differently."""
         now, shown = _thumbnail(a), _thumbnail(b)
         earlier, self._earlier = self._earlier, now
-        if earlier is None or now is None or shown is None or not now.shape == shown.shape == earlier.shape:
+        if a.damaged or earlier is None or now is None or shown is None:
+            return False
+        if not now.shape == shown.shape == earlier.shape:
             return False
         off_now, off_earlier = _difference(now, shown), _difference(earlier, shown)
         return off_earlier < _STALE_RATIO * off_now and off_now - off_earlier > _STALE_LEAST
