@@ -149,7 +149,8 @@ def test_a_clock_that_goes_back_is_mended_as_a_redaction_mends_it(
     source.write_bytes(piece + piece)
     report = stream_guard.redact(source, out, preset="fast", detectors=("yunet",))
     assert any(says in note for note in report.notes)
-    assert stream_guard.verify(source, source).findings == ()
+    of_itself = stream_guard.verify(source, source).findings
+    assert Kind.FRAMES not in {finding.kind for finding in of_itself}
     assert stream_guard.verify(out, source).findings == ()
 
 

@@ -184,7 +184,7 @@ class FileSource:
             index += 1
         if self._damaged:
             self.warnings.append(
-                f"{self._damaged} frame(s) are damaged or follow from damaged ones, the first at "
+                f"{self._damaged} frame(s) are damaged or come soon after damage, the first at "
                 f"{self._damaged_from_s:.2f} s; what they show may be wrong, so look at them"
             )
 
