@@ -30,7 +30,7 @@ from stream_guard.model.redacted import RedactedFrame
 from stream_guard.model.verdict import Cover
 from stream_guard.record import facts
 from stream_guard.record.trail import Wanted
-from stream_guard.redaction import Done, Job, kept
+from stream_guard.redaction import Done, Job
 from stream_guard.settings import Settings, from_options, from_values, merge
 from stream_guard.sinks.file import CONTAINERS
 from stream_guard.sinks.publish import Draft
@@ -230,11 +230,7 @@ class Guard:
             job = Job(given, target, Path(plan) if plan else None, wanted, self.settings, undo)
             done = self._run(job, progress)
             proof = verifying.verify(target, given, plan=job.plan, zones=job.zones) if verify else None
-            with kept(target):
-                told = job.report(done, proof)
-                told = _named(told, *called) if called else told
-                job.trail.publish_report(told)
-            return told
+            return job.tell(done, proof, called)
 
     def _run(self, job: Job, progress: Listener | None) -> Done:
         """Redact everything and give the output its name."""
@@ -323,17 +319,6 @@ def _tampering(report: str | Path, files: dict[str, Path], public_key: str | Pat
 def _with(settings: Settings | None, overrides: dict[str, Any]) -> Settings:
     """Return the settings with some of them replaced by name, checked."""
     return merge(from_values(settings or Settings()) | from_options(overrides)).settings
-
-
-def _named(told: Report, source: str, output: str) -> Report:
-    """Return a report in which the files have other names."""
-    proof = told.verification and replace(told.verification, source=source, output=output)
-    return replace(
-        told,
-        input=replace(told.input, path=source),
-        output=replace(told.output, path=output),
-        verification=proof,
-    )
 
 
 def _into(covers: list[Cover]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stream_guard import parts
@@ -49,7 +49,7 @@ class Job:
             OutputError: one of the outputs cannot be written.
         """
         self._start_s = time.monotonic()
-        self._source, self._target, self._settings = source, target, settings
+        self.source, self.target, self._settings = source, target, settings
         self.plan_path = plan
         self.opened = parts.opened(source, settings, undo)
         self.sink = parts.sink(self.opened, target, settings)
@@ -58,12 +58,25 @@ class Job:
         self.plan = parts.loaded_plan(plan, source) if plan else None
         self.zones = parts.zones_in_force(settings, self.plan)
 
-    def report(self, done: Done, proof: Verification | None) -> Report:
-        """Publish the contact sheet, if one is wanted, and return everything that is known about the run."""
+    def tell(self, done: Done, proof: Verification | None, called: tuple[str, str] | None) -> Report:
+        """Publish contact sheet and report, where they are wanted, and return the report.
+
+        `called` are other names of input and output.
+
+        Raises:
+            OutputError: one cannot be written; the redacted file stays, and the sentence says so.
+        """
+        with _kept(self.target):
+            told = self._report(done, proof)
+            told = _named(told, *called) if called else told
+            self.trail.publish_report(told)
+        return told
+
+    def _report(self, done: Done, proof: Verification | None) -> Report:
         plan, media, settings = self.plan, self.opened.media, self._settings
         return Report(
-            input=facts.file_facts(self._source),
-            output=facts.file_facts(self._target),
+            input=facts.file_facts(self.source),
+            output=facts.file_facts(self.target),
             plan=facts.file_facts(self.plan_path) if self.plan_path else None,
             changes=tuple(change.as_dict() for change in changes(plan)) if plan else (),
             contact_sheet=self.trail.publish_sheet(done.places),
@@ -84,9 +97,20 @@ class Job:
 
 
 @contextmanager
-def kept(target: Path) -> Iterator[None]:
+def _kept(target: Path) -> Iterator[None]:
     """Say of a finished output that it stays, where what belongs beside it cannot be written."""
     try:
         yield
     except OutputError as exc:
         raise OutputError(f"{str(exc).rstrip('.')}; {target} is complete and stays.") from exc
+
+
+def _named(told: Report, source: str, output: str) -> Report:
+    """Return a report in which the files have other names."""
+    proof = told.verification and replace(told.verification, source=source, output=output)
+    return replace(
+        told,
+        input=replace(told.input, path=source),
+        output=replace(told.output, path=output),
+        verification=proof,
+    )

@@ -64,16 +64,11 @@ def verify(
         planned, pairing = Planned(plan), Pairing(before.media.fps)
         check = Check(_judges(before.media, undo), planned, ignored)
         _look(before, after, pairing, check, Meter(before.media, progress, time.monotonic))
-        findings = [
-            *sorted(check.findings, key=lambda finding: finding.first_frame or 0),
-            *planned.findings(pairing.frames_in),
-            *pairing.findings(),
-            *_size(before.media, after.media),
-            *_damage(after),
-            *leftovers(after.media, before.media),
-        ]
+        faces = sorted(check.findings, key=lambda finding: finding.first_frame or 0)
+        frames = [*planned.findings(pairing.frames_in), *pairing.findings()]
+        findings = (*faces, *frames, *_of_the_file(before, after))
     return Verification(
-        str(output), str(source), pairing.frames_in, pairing.frames_out, check.faces, tuple(findings),
+        str(output), str(source), pairing.frames_in, pairing.frames_out, check.faces, findings,
         time.monotonic() - start_s,
     )  # fmt: skip
 
@@ -121,6 +116,12 @@ def _preset(media: Media) -> Preset:
 def _frames(items: Iterator[Item], media: Media) -> Iterator[Frame]:
     frames = (item for item in items if isinstance(item, Frame))
     return mended(frames, clock_of(media)) if media.fps else frames
+
+
+def _of_the_file(before: Opened, after: Opened) -> Iterator[Finding]:
+    yield from _size(before.media, after.media)
+    yield from _damage(after)
+    yield from leftovers(after.media, before.media)
 
 
 def _size(before: Media, after: Media) -> Iterator[Finding]:
