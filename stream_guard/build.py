@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-import stream_guard
 from stream_guard import native, parts, preview
 from stream_guard import plan as plans
 from stream_guard.detect.presets import PRESETS, Detectors
-from stream_guard.detect.registry import members, models_of
+from stream_guard.detect.registry import members
 from stream_guard.errors import InputError, SettingsError
 from stream_guard.flow.anonymize import anonymize
 from stream_guard.flow.line import Line
@@ -30,8 +29,8 @@ from stream_guard.model.ports import Observer, Tracker
 from stream_guard.model.redacted import RedactedFrame
 from stream_guard.model.verdict import Cover
 from stream_guard.record import facts
-from stream_guard.record.changes import changes
-from stream_guard.record.trail import Trail, Wanted
+from stream_guard.record.trail import Wanted
+from stream_guard.redaction import Done, Job
 from stream_guard.settings import Settings, from_options, from_values, merge
 from stream_guard.sinks.file import CONTAINERS
 from stream_guard.sinks.publish import Draft
@@ -225,47 +224,26 @@ class Guard:
 
         `called` are the names of input and output in the report, where people know them by others.
         """
-        given, target, start_s = Path(source), Path(output), time.monotonic()
+        given, target = Path(source), Path(output)
+        wanted = _wanted(report, target, contact_sheet, signer, self.settings.output.overwrite)
         with ExitStack() as undo:
-            opened = parts.opened(given, self.settings, undo)
-            sink = parts.sink(opened, target, self.settings)
-            undo.callback(sink.abort)
-            wanted = _wanted(report, target, contact_sheet, signer, self.settings.output.overwrite)
-            trail = undo.enter_context(Trail(wanted, given, target))
-            replayed = parts.loaded_plan(Path(plan), given) if plan else None
-            zones = parts.zones_in_force(self.settings, replayed)
-            observer, tracker = parts.replay(replayed) if replayed else self._judges(opened.media)
-            redactor = parts.redactor(self.settings, self._style, zones)
-            review = parts.review(self.settings, opened.media, redactor, zones)
-            meter = Meter(opened.media, progress, time.monotonic)
-            take = trail.watched(sink.write, review)
-            account = run(opened, observer, tracker, redactor, take, meter)
-            sink.finish()
-            places = review.finish()
-            proof = verifying.verify(target, given, plan=replayed, zones=zones) if verify else None
-            told = Report(
-                input=facts.file_facts(given),
-                output=facts.file_facts(target),
-                plan=facts.file_facts(Path(plan)) if plan else None,
-                changes=tuple(change.as_dict() for change in changes(replayed)) if replayed else (),
-                contact_sheet=trail.publish_sheet(places),
-                media=facts.media_facts(opened.media),
-                finished=facts.now_utc(),
-                elapsed_s=time.monotonic() - start_s,
-                account=account,
-                review=places,
-                dropped=opened.media.dropped,
-                notes=(*parts.notes(self.settings, opened.media, replayed), *sink.notes),
-                warnings=(*parts.warnings(self._style, observer), *opened.warnings),
-                zones=zones.model_dump(mode="json"),
-                settings=self.settings.model_dump(mode="json", exclude={"outputs", "web", "jobs"}),
-                versions=facts.versions(stream_guard.__version__),
-                models=() if plan else facts.model_facts(models_of(self.settings.detect.detectors)),
-                verification=proof,
-            )
-            told = _named(told, *called) if called else told
-            trail.publish_report(told)
-            return told
+            job = Job(given, target, Path(plan) if plan else None, wanted, self.settings, undo)
+            done = self._run(job, progress)
+            proof = verifying.verify(target, given, plan=job.plan, zones=job.zones) if verify else None
+            return job.tell(done, proof, called)
+
+    def _run(self, job: Job, progress: Listener | None) -> Done:
+        """Redact everything and give the output its name."""
+        media, plan = job.opened.media, job.plan
+        observer, tracker = parts.replay(plan) if plan else self._judges(media)
+        redactor = parts.redactor(self.settings, self._style, job.zones)
+        review = parts.review(self.settings, media, redactor, job.zones)
+        take = job.trail.watched(job.sink.write, review)
+        account = run(job.opened, observer, tracker, redactor, take, Meter(media, progress, time.monotonic))
+        if plan and job.plan_path:
+            plans.require_within(plan, job.plan_path, account.frames)
+        job.sink.finish()
+        return Done(account, review.finish(), parts.warnings(self._style, observer))
 
     def detect(
         self, source: str | Path, plan_path: str | Path, *, progress: Listener | None = None
@@ -341,17 +319,6 @@ def _tampering(report: str | Path, files: dict[str, Path], public_key: str | Pat
 def _with(settings: Settings | None, overrides: dict[str, Any]) -> Settings:
     """Return the settings with some of them replaced by name, checked."""
     return merge(from_values(settings or Settings()) | from_options(overrides)).settings
-
-
-def _named(told: Report, source: str, output: str) -> Report:
-    """Return a report in which the files have other names."""
-    proof = told.verification and replace(told.verification, source=source, output=output)
-    return replace(
-        told,
-        input=replace(told.input, path=source),
-        output=replace(told.output, path=output),
-        verification=proof,
-    )
 
 
 def _into(covers: list[Cover]) -> Any:

@@ -18,9 +18,7 @@ from stream_guard.evaluate.truth import read_truth
 from stream_guard.flow.progress import Listener, Meter
 from stream_guard.model.frame import FULL_SIDE, Frame
 from stream_guard.settings import Settings
-from stream_guard.sources.file import FileSource
-from stream_guard.sources.opened import open_source
-from stream_guard.sources.still import StillSource
+from stream_guard.sources.opened import Opened, open_both
 
 
 def evaluate(
@@ -37,7 +35,8 @@ def evaluate(
     Without `redacted` the source is redacted first, with these settings, into a temporary folder.
 
     Raises:
-        StreamGuardError: as `redact`; an InputError also where the truth cannot be read or is another clip's.
+        StreamGuardError: as `redact`; an InputError also where the truth cannot be read or is another clip's,
+            and where one file is a picture and the other a video.
     """
     given, faces = Path(source), read_truth(Path(truth))
     with ExitStack() as undo:
@@ -45,18 +44,18 @@ def evaluate(
             folder = undo.enter_context(TemporaryDirectory(prefix="stream-guard-"))
             redacted = Path(folder, output_name(given))
             redact(given, redacted, settings, progress=progress, **overrides)
-        original, result = open_source(given, undo), open_source(Path(redacted), undo)
+        original, result = open_both(given, Path(redacted), undo)
         comparison = replace(original.media, name=f"comparing {source}")
         meter = Meter(comparison, progress, time.monotonic)
         return compare(_recording(original), _recording(result), faces, meter.tick)
 
 
-def _recording(source: FileSource | StillSource) -> Recording:
+def _recording(source: Opened) -> Recording:
     sound = Sound()
     return Recording(_shown(source, sound), sound)
 
 
-def _shown(source: FileSource | StillSource, sound: Sound) -> Iterator[Shown]:
+def _shown(source: Opened, sound: Sound) -> Iterator[Shown]:
     for item in source.items():
         if not isinstance(item, Frame):
             sound.add(item.payload.stream_index, bytes(item.payload))

@@ -29,8 +29,7 @@ from stream_guard.settings.sections import Redact
 from stream_guard.sinks.encoding import Encoding
 from stream_guard.sinks.file import FileSink
 from stream_guard.sinks.still import StillSink
-from stream_guard.sources.file import FileSource
-from stream_guard.sources.opened import open_source
+from stream_guard.sources.opened import Opened, open_source
 from stream_guard.sources.still import StillSource
 from stream_guard.track.replay import Replay
 from stream_guard.track.smoother import FixedLagSmoother, Tracking
@@ -46,11 +45,11 @@ misses it: at a lag of 6 frames 14 of 3,009 faces of 32 px and more were missed 
 of 2.7 % of the picture beyond faces was covered."""
 
 
-def opened(path: Path, settings: Settings, undo: ExitStack) -> FileSource | StillSource:
+def opened(path: Path, settings: Settings, undo: ExitStack) -> Opened:
     return open_source(path, undo, keep_audio=settings.output.audio == "keep")
 
 
-def sink(source: FileSource | StillSource, target: Path, settings: Settings) -> FileSink | StillSink:
+def sink(source: Opened, target: Path, settings: Settings) -> FileSink | StillSink:
     chosen = settings.output
     if isinstance(source, StillSource):
         return StillSink(target, source.media, overwrite=chosen.overwrite)
@@ -98,7 +97,7 @@ class _NotLooking:
 
 
 def replay(plan: plans.Plan) -> tuple[Observer, Tracker]:
-    return _NotLooking(), Replay(plan.regions(), plan.whole())
+    return _NotLooking(), Replay(plan.regions(), plan.whole(), plan.by_hand())
 
 
 def loaded_plan(path: Path, source: Path) -> plans.Plan:

@@ -123,9 +123,23 @@ class Plan(_Part):
         """Return the regions of every frame that the plan knows."""
         return {f.frame: tuple(_region(face) for face in f.faces) for f in self.frames}
 
+    def by_hand(self) -> dict[int, Sequence[Region]]:
+        """Return the regions of every frame that are not as `detect` wrote them."""
+        return {f.frame: tuple(_region(x) for x in f.faces if _is_by_hand(x, f)) for f in self.frames}
+
     def whole(self) -> dict[int, str]:
         """Return the frames to cover whole, with the reason."""
         return {f.frame: f.whole for f in self.frames if f.whole is not None}
+
+    def beyond(self, frames: int) -> str | None:
+        """Say what is to be covered in frames that so short an input does not have; None if nothing."""
+        numbers = [f.frame for f in self.frames if f.frame >= frames and (f.faces or f.whole is not None)]
+        if not numbers:
+            return None
+        return (
+            f"the plan covers something in frame {min(numbers)}, but the input has {frames} frame(s), "
+            "counted from 0"
+        )
 
 
 def planned(cover: Cover) -> PlannedFrame:
@@ -199,6 +213,16 @@ def require_made_for(plan: Plan, path: Path, sha256: str, name: str) -> None:
         )
 
 
+def require_within(plan: Plan, path: Path, frames: int) -> None:
+    """Refuse a plan that covers something in frames which never came: a person would believe it covered.
+
+    Raises:
+        InputError: naming the first such frame.
+    """
+    if beyond := plan.beyond(frames):
+        raise InputError(f"{path}: {beyond}; correct the frame's number or take its line out")
+
+
 def of(
     covers: Iterable[Cover],
     name: str,
@@ -216,6 +240,10 @@ def of(
 
 def _region(face: Face) -> Region:
     return Region(face.track, Box(*face.box), Origin.PLANNED, face.score)
+
+
+def _is_by_hand(face: Face, line: PlannedFrame) -> bool:
+    return line.detected.get(str(face.track)) != digest_of(face)
 
 
 def _first(error: ValidationError) -> str:

@@ -234,6 +234,43 @@ def test_a_plan_for_another_file_is_refused(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["plan.json"]
 
 
+OUTSIDE = {"track": 99, "box": [9000, 9000, 9100, 9100]}
+INSIDE = {"track": 99, "box": [10, 10, 50, 60]}
+NEVER = "frame 5, but the input has 1 frame(s)"
+
+
+@pytest.mark.parametrize(
+    ("added", "says"),
+    [
+        ({"frame": 0, "faces": [OUTSIDE]}, "track 99 in frame 0 lies outside the picture of 640x360"),
+        ({"frame": 5, "faces": [INSIDE]}, NEVER),
+        ({"frame": 5, "whole": "a guess"}, NEVER),
+    ],
+    ids=["outside the picture", "in no frame", "no frame to cover whole"],
+)
+def test_what_a_plan_could_not_cover_is_refused_and_found(
+    tmp_path: Path, added: dict[str, Any], says: str
+) -> None:
+    plan, out = tmp_path / "plan.json", tmp_path / "out.png"
+    assert run("detect", STREET, "-o", plan, *FAST[:4]).returncode == 0
+    assert run("redact", STREET, "-o", out, "--plan", plan).returncode == 0
+    tree = json.loads(plan.read_text())
+    if added["frame"] == 0:
+        tree["frames"][0]["faces"] += added["faces"]
+    else:
+        tree["frames"].append(added)
+    plan.write_text(json.dumps(tree))
+    done = run("redact", STREET, "-o", tmp_path / "again.png", "--plan", plan, "--progress", "none")
+    assert done.returncode == ExitCode.INPUT
+    assert says in said(done)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.png", "plan.json"]
+    proof = run("verify", out, "--against", STREET, "--plan", plan, "--progress", "none", "--json", "-")
+    assert proof.returncode == ExitCode.LEAK
+    (finding,) = json.loads(proof.stdout)["findings"]
+    assert finding["kind"] == "unjudged"
+    assert finding["what"].startswith("the plan")
+
+
 # -- progress ------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,28 @@ def test_places_to_look_at_are_told_listed_and_shown(tmp_path: Path) -> None:
     with Image.open(sheet) as image:
         assert image.format == "JPEG"
     assert check_report(Path(f"{out}.report.json"), {"contact_sheet": sheet}) == []
+
+
+MAIN = "from stream_guard.cli.main import main; main()"
+
+
+@pytest.mark.parametrize("more", ["--report-to", "--contact-sheet"])
+def test_an_output_whose_report_or_sheet_finds_the_disk_full_is_told_to_stay(
+    tmp_path: Path, more: str
+) -> None:
+    """No file may grow beyond what the output, but neither its report nor its sheet, needs."""
+    source, beside = tmp_path / "in.png", tmp_path / "beside.png"
+    Image.new("RGB", (64, 64)).save(source)
+    script = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); " + MAIN
+    words = ["redact", source, "-o", tmp_path / "out.png", more, beside, "--progress", "none", *FAST]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, words)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == ExitCode.OUTPUT, done.stderr
+    assert said(done) == (
+        f"error: {beside} cannot be written: File too large; {tmp_path / 'out.png'} is complete and stays."
+    )
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.png", "out.png"]
 
 
 @pytest.mark.parametrize(

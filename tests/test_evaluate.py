@@ -220,7 +220,15 @@ def test_lost_frames_and_shifted_times_are_told(tmp_path: Path, original: Path) 
     score = stream_guard.evaluate(original, truth_of(tmp_path), late)
     assert score.frames == (12, 9)
     assert score.time_shift_s == pytest.approx(0.08)
-    assert score.face_frames.total == 18
+    assert (score.face_frames, score.without_frame) == (Tally(18, 18), 6)
+    assert score.as_dict()["without_frame"] == 6
+    done = command(tmp_path, original, "--truth", truth_of(tmp_path), "--redacted", late)
+    assert "18 of 18 (100.00%); 6 more have no frame in the result" in done.stdout
+
+
+def test_a_picture_is_no_copy_of_a_video() -> None:
+    with pytest.raises(InputError, match="one is a picture, one a video"):
+        stream_guard.evaluate(WALK, WALK.with_suffix(".boxes.csv"), STREET)
 
 
 def test_a_result_of_another_size_is_judged_all_the_same(tmp_path: Path, original: Path) -> None:

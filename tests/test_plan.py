@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from stream_guard import parts
 from stream_guard import plan as plans
 from stream_guard.errors import InputError
 from stream_guard.model.frame import Stamp
 from stream_guard.model.geometry import Box
-from stream_guard.model.verdict import Cover, Origin, Region
+from stream_guard.model.ports import Tracker
+from stream_guard.model.verdict import Between, Cover, Observation, Origin, Region
 
 SHA = "ab" * 32
 
@@ -39,6 +41,23 @@ def test_it_replays_as_planned_regions() -> None:
     assert plan.regions()[0] == (Region(3, Box(1.5, 2, 30.25, 40), Origin.PLANNED, 0.7),)
     assert plan.regions()[1] == ()
     assert plan.whole() == {2: "too dark"}
+
+
+def test_only_what_detect_wrote_may_leave_the_picture() -> None:
+    """A track that has just gone may lie beyond the border; where a person puts a face, one must be."""
+    gone = Region(7, Box(100, 0, 110, 10), Origin.TRACKED)
+    plan = plans.of([Cover(Stamp(0, 0, 0.0), (gone,))], "in.mp4", SHA, 64, 48)
+    seen = Observation(Stamp(0, 0, 0.0), 64, 48, Between())
+    assert _replay(plan).push(seen)[0].regions[0].box == gone.box
+    (line,) = plan.frames
+    added = plans.Face(track=8, box=(100, 0, 110, 10), score=0)
+    line = line.model_copy(update={"faces": (*line.faces, added)})
+    with pytest.raises(InputError, match="track 8 in frame 0 lies outside the picture of 64x48"):
+        _replay(plan.model_copy(update={"frames": (line,)})).push(seen)
+
+
+def _replay(plan: plans.Plan) -> Tracker:
+    return parts.replay(plan)[1]
 
 
 def _broken(change: str) -> dict[str, Any]:

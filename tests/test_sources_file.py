@@ -134,6 +134,7 @@ def test_frames_after_damage_are_marked(tmp_path: Path) -> None:
     assert marked[0] == 20
     assert len(marked) == 16
     assert "1 piece(s)" in source.warnings[0]
+    assert "16 frame(s) are damaged or come soon after damage, the first at 0.84 s" in source.warnings[1]
 
 
 def test_closing_the_items_closes_the_file(tmp_path: Path) -> None:

@@ -291,6 +291,18 @@ def test_a_face_left_bare_in_a_picture_is_found(tmp_path: Path) -> None:
     assert finding.figures["correlation"] > 0.9
 
 
+def test_a_damaged_clip_is_told_of_and_proven_all_the_same(footage: Path, tmp_path: Path) -> None:
+    """FFmpeg conceals damage with whatever frame it still holds, so two decodings show different moments."""
+    clip, out = footage / "odd" / "corrupt_mdat.mp4", tmp_path / "out.mp4"
+    report = stream_guard.redact(clip, out)
+    assert any("59 frame(s) are damaged" in warning for warning in report.warnings)
+    assert stream_guard.verify(out, clip).findings == ()
+    bare = _pictures(out)
+    bare[1] = _pictures(clip)[1]
+    (finding,) = stream_guard.verify(write(tmp_path / "bare.mp4", bare), clip).findings
+    assert (finding.kind, finding.first_frame, finding.last_frame) == (Kind.FACE, 1, 1)
+
+
 def test_exif_in_a_picture_is_found(tmp_path: Path) -> None:
     out = tmp_path / "out.jpg"
     stream_guard.redact(PORTRAIT, out)

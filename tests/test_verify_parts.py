@@ -28,6 +28,7 @@ from stream_guard.verify.check import Check, Judges, mark_last
 from stream_guard.verify.detail import exposure
 from stream_guard.verify.leftovers import leftovers, repeated, tags_of
 from stream_guard.verify.pairs import Pair, Pairing
+from stream_guard.verify.planned import Planned
 from stream_guard.verify.sface import SFace
 from stream_guard.verify.trails import How, Step, Trails
 from tests.command_line import run, said
@@ -134,6 +135,23 @@ def test_a_shift_of_some_milliseconds_is_measured() -> None:
     _, (finding,) = _paired(EVEN, [t + (0.004 if i > 5 else 0) for i, t in enumerate(EVEN)])
     assert (finding.first_frame, finding.last_frame) == (6, 7)
     assert finding.figures["shift_s"] == pytest.approx(0.004)
+
+
+@pytest.mark.parametrize(
+    ("frames", "says"),
+    [(30, "the clock went back at frame 30"), (10, "10 frame(s) had a time stamp not after")],
+)
+def test_a_clock_that_goes_back_is_mended_as_a_redaction_mends_it(
+    tmp_path: Path, frames: int, says: str
+) -> None:
+    piece = make(tmp_path / "piece.ts", Clip(frames=frames)).read_bytes()
+    source, out = tmp_path / "twice.ts", tmp_path / "out.mp4"
+    source.write_bytes(piece + piece)
+    report = stream_guard.redact(source, out, preset="fast", detectors=("yunet",))
+    assert any(says in note for note in report.notes)
+    of_itself = stream_guard.verify(source, source).findings
+    assert Kind.FRAMES not in {finding.kind for finding in of_itself}
+    assert stream_guard.verify(out, source).findings == ()
 
 
 def test_the_last_pair_before_an_end_or_another_size_is_marked() -> None:
@@ -285,7 +303,7 @@ def test_a_frame_that_nobody_could_judge_is_a_finding() -> None:
         def close(self) -> None: ...
 
     yunet, mtcnn = DETECTORS["yunet"](FLOOR), INDEPENDENT["mtcnn"](FLOOR)
-    check = Check(Judges(Blind(), [yunet], mtcnn, SFace()), {}, Ignored())
+    check = Check(Judges(Blind(), [yunet], mtcnn, SFace()), Planned(), Ignored())
     list(check.take(Pair(frame(i), frame(i)) for i in range(2)))
     assert [(f.kind, f.first_frame) for f in check.findings] == [(Kind.UNJUDGED, 0), (Kind.UNJUDGED, 1)]
 

@@ -68,7 +68,8 @@ def evaluate(
 
 def _lines(score: Score) -> Iterator[tuple[str, str]]:
     """Yield the table, a label and a value a line."""
-    yield "face-frames covered", _recall(score.face_frames.covered, score.face_frames.total)
+    lost = f"; {score.without_frame} more have no frame in the result" if score.without_frame else ""
+    yield "face-frames covered", _recall(score.face_frames.covered, score.face_frames.total) + lost
     for name, tally in score.by_size.items():
         if tally.total:
             yield f"  {name} px high", _recall(tally.covered, tally.total)

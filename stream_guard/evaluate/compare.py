@@ -70,6 +70,7 @@ def compare(
         tick(original.frames, faces.tracks, False)
         other = next(results, None)
         if other is None:
+            faces.add_lost(truth.faces.get(index, ()))
             continue
         result.count(other)
         shift_s = max(shift_s, abs(original.now_s - result.now_s))
@@ -93,6 +94,7 @@ def _score(
     return Score(
         by_size=faces.by_size,
         not_judged=faces.not_judged,
+        without_frame=faces.without_frame,
         tracks=faces.tracks,
         exposed_tracks=faces.exposed_tracks,
         leaks=tuple(faces.leaks),

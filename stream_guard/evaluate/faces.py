@@ -31,6 +31,7 @@ class FaceCount:
 
     by_size: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name in SIZES})
     not_judged: int = 0
+    without_frame: int = 0
     leaks: list[Leak] = field(default_factory=list)
     flicker: int = 0
     _tracks: defaultdict[str, _Track] = field(default_factory=lambda: defaultdict(_Track))
@@ -57,6 +58,10 @@ class FaceCount:
                 self._cover(self._tracks[face.track])
             else:
                 self._expose(face.track, frame, time_s)
+
+    def add_lost(self, faces: Sequence[TrueFace]) -> None:
+        """Count the faces of a frame that the result does not have."""
+        self.without_frame += len(faces)
 
     def finish(self) -> None:
         """End the leaks that go on to the end of the clip."""

@@ -48,6 +48,8 @@ class Score:
     """By the names of `SIZES`."""
     not_judged: int
     """Face-frames with less than 6 px inside the picture, or without detail that could be hidden."""
+    without_frame: int
+    """Face-frames in frames that the result does not have; nothing is known of them."""
     tracks: int
     exposed_tracks: int
     """Tracks that show in at least one frame."""
@@ -104,6 +106,7 @@ class Score:
             "face_frames": _told(self.face_frames),
             "by_height_px": {name: _told(tally) for name, tally in self.by_size.items()},
             "not_judged": self.not_judged,
+            "without_frame": self.without_frame,
             "tracks": self.tracks,
             "exposed_tracks": self.exposed_tracks,
             "exposed_tracks_share": _rounded(self.exposed_tracks / self.tracks if self.tracks else None, 4),

@@ -44,7 +44,7 @@ class WholeRange:
 
 @dataclass
 class Account:
-    """Counts what passes, frame by frame; bounded by the number of faces, not by the length of the run."""
+    """Counts what passes, frame by frame; grows with the faces and the stretches covered whole."""
 
     frames_in: int = 0
     """Frames that the source gave."""

@@ -77,6 +77,10 @@ class Box:
         x0, y0 = min(max(self.x0, 0.0), width), min(max(self.y0, 0.0), height)
         return Box(x0, y0, max(x0, min(self.x1, width)), max(y0, min(self.y1, height)))
 
+    def is_within(self, width: float, height: float) -> bool:
+        """Tell whether any part of the box is inside a picture of that size."""
+        return self.clipped(width, height).area > 0
+
     def contains(self, other: Box, slack: float = 1e-6) -> bool:
         return (
             self.x0 <= other.x0 + slack

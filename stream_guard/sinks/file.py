@@ -17,6 +17,7 @@ from stream_guard.model.frame import Passthrough
 from stream_guard.model.geometry import Orientation
 from stream_guard.model.media import Media
 from stream_guard.model.redacted import RedactedFrame
+from stream_guard.model.rising import RisingClock
 from stream_guard.native import call_behind, ordinary_priority
 from stream_guard.sinks.audio import Track, add_track
 from stream_guard.sinks.encoding import Encoding
@@ -55,7 +56,6 @@ CONTAINERS = {
     ".avi": _Container("avi", ("mpeg4", "ffv1"), constant_rate=True, options=_EXACT),
 }
 _BITEXACT = 0x400  # AVFMT_FLAG_BITEXACT
-_RESTART_S = 1  # a clock that goes back by more starts anew; by less it stumbles
 
 
 class FileSink:
@@ -77,11 +77,11 @@ class FileSink:
         self._facts: VideoFacts = media.handle
         self._stored = self._facts.orientation if self._kind.turns else Orientation()
         self._plan = self._make_plan()
-        self._frames = self._stumbles = self._scaled = 0
+        self._frames = self._scaled = 0
         self._only_header = False
-        self._last: int | None = None
         early = max(Fraction(0), -self._facts.first_s)  # sound alone may start below 0: priming
-        self._shift = -self._facts.first_s if self._kind.constant_rate else early
+        shift = -self._facts.first_s if self._kind.constant_rate else early
+        self._clock = RisingClock(self._plan.time_base, self._plan.rate, shift)
         self._draft = Draft(path, media.path, encoding.overwrite)
         self._container = self._open()
         self._tracks: dict[int, Track | None] = {}
@@ -165,7 +165,7 @@ class FileSink:
         )
         self._scaled += self._differs_in_size(item)
         frame = frame_of(item.picture, self._plan, self._stored)
-        frame.pts, frame.time_base, frame.duration = self._rising(stamp), self._plan.time_base, 0
+        frame.pts, frame.time_base, frame.duration = self._clock.ticks(stamp), self._plan.time_base, 0
         frame.pict_type = 0  # or the source's key frames would be forced
         self._mux(self._video.encode(frame))
         self._frames += 1
@@ -176,28 +176,12 @@ class FileSink:
             shown = shown[::-1]
         return (item.picture.width, item.picture.height) != shown
 
-    def _rising(self, stamp: Fraction) -> int:
-        """Return the time stamp in ticks: exact, except that time never stands still or goes back."""
-        tick = self._plan.time_base
-        ticks: int = round((stamp + self._shift) / tick)
-        if self._last is not None and ticks <= self._last:
-            if (self._last - ticks) * tick > _RESTART_S:
-                step = max(1, round(1 / (self._plan.rate * tick)))
-                self._shift += (self._last + step - ticks) * tick
-                self.notes.append(f"the clock went back at frame {self._frames}; time runs on from there")
-                ticks = round((stamp + self._shift) / tick)
-            else:
-                self._stumbles += 1
-            ticks = max(ticks, self._last + 1)
-        self._last = ticks
-        return ticks
-
     def _write_sound(self, packet: Any) -> None:
         track = self._tracks.get(packet.stream_index)
         if track is None:
             return
         try:
-            self._mux(track.packets(packet, self._shift))
+            self._mux(track.packets(packet, self._clock.shift))
         except av.FFmpegError as exc:
             if isinstance(exc, OSError):
                 raise
@@ -239,9 +223,11 @@ class FileSink:
         for number, track in enumerate(self._tracks.values(), 1):
             if track is not None and track.lost:
                 self.notes.append(f"audio track {number}: {track.lost} packet(s) could not be kept")
-        if self._stumbles:
+        for frame in self._clock.restarts:
+            self.notes.append(f"the clock went back at frame {frame}; time runs on from there")
+        if self._clock.stumbles:
             self.notes.append(
-                f"{self._stumbles} frame(s) had a time stamp not after the one before; moved a little"
+                f"{self._clock.stumbles} frame(s) had a time stamp not after the one before; moved a little"
             )
         if self._scaled:
             self.notes.append(f"{self._scaled} frame(s) of another size scaled to the first one's")

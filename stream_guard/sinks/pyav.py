@@ -13,7 +13,9 @@ from av.video.codeccontext import VideoCodecContext
 
 from stream_guard.errors import OutputError, SettingsError
 from stream_guard.model.geometry import Orientation
+from stream_guard.model.media import Media
 from stream_guard.model.picture import Channel, Component, Picture
+from stream_guard.model.rising import RisingClock
 from stream_guard.native import ordinary_priority
 from stream_guard.sinks.encoding import Encoding
 
@@ -105,6 +107,12 @@ def plan_video(
     raise OutputError(
         f"the codec {codec} cannot be used here at {facts.width}x{facts.height}; these can: {working}."
     )
+
+
+def clock_of(media: Media) -> RisingClock:
+    """Return a clock that mends a video's time stamps as they are mended where it is coded."""
+    facts: VideoFacts = media.handle
+    return RisingClock(_time_base(facts, SOFTWARE["h264"], constant_rate=False), facts.rate)
 
 
 def available_encoders() -> list[str]:

@@ -37,7 +37,7 @@ _SEEK_BACK_S = (0.0, 12.0)  # most encoders set a key frame in 250 frames or les
 class FileSource:
     """Decodes a video file once, front to back.
 
-    `warnings` grows while the items are read: what could not be decoded.
+    `warnings` grows while the items are read: what could not be decoded, and what is damaged.
     """
 
     live = False
@@ -52,6 +52,8 @@ class FileSource:
         self._name = str(path)
         self._shrinker = Shrinker(self._name)
         self._path, self._keep_audio = path, keep_audio
+        self._damaged = 0
+        self._damaged_from_s = 0.0
         self._open()
 
     def _open(self) -> None:
@@ -176,8 +178,20 @@ class FileSource:
             epoch += shape not in (None, found)
             shape = found
             stamp = Stamp(epoch, index, float((decoded.pts or 0) * self._time_base))
+            if damaged:
+                self._count_damaged(stamp)
             yield self._frame(decoded, stamp, orientation, damaged)
             index += 1
+        if self._damaged:
+            self.warnings.append(
+                f"{self._damaged} frame(s) are damaged or come soon after damage, the first at "
+                f"{self._damaged_from_s:.2f} s; what they show may be wrong, so look at them"
+            )
+
+    def _count_damaged(self, stamp: Stamp) -> None:
+        if not self._damaged:
+            self._damaged_from_s = stamp.time_s
+        self._damaged += 1
 
     def _frame(self, decoded: av.VideoFrame, stamp: Stamp, orientation: Orientation, damaged: bool) -> Frame:
         frame = paintable(decoded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
@@ -18,6 +18,7 @@ from stream_guard.model.ports import Detector, Observer
 from stream_guard.model.verdict import Detection, Seen, Unseen
 from stream_guard.verify.detail import Exposure, Grey, exposure
 from stream_guard.verify.pairs import Pair
+from stream_guard.verify.planned import Planned
 from stream_guard.verify.runs import Run, Runs, finding_of
 from stream_guard.verify.sface import SAME_PERSON, SFace, aligned_by_box, likeness
 from stream_guard.verify.trails import SURE, How, Sighting, Step, Trail, Trails
@@ -87,10 +88,8 @@ class _Moment(Step):
 class Check:
     """Takes pairs in order; `findings` after `finish`."""
 
-    def __init__(
-        self, judges: Judges, planned: Mapping[int, Sequence[tuple[int, Box]]], ignored: Ignored
-    ) -> None:
-        """`planned` are further faces by frame: track and box."""
+    def __init__(self, judges: Judges, planned: Planned, ignored: Ignored) -> None:
+        """`planned` are further faces that must be covered."""
         self._ignored = ignored
         self._judges = judges
         self._planned = planned
@@ -173,10 +172,10 @@ class Check:
         for moment in self._waiting:
             for sighting in moment.sightings:
                 self._judge_one(moment, sighting)
-            for track, box in self._planned.get(moment.pair.before.stamp.index, ()):
-                shown = moment.exposure(box)
+            for region in self._planned.faces(moment.pair):
+                shown = moment.exposure(region.box)
                 if shown.shows:
-                    self._add(-track, moment, box, shown)
+                    self._add(-region.track, moment, region.box, shown)
         self._waiting.clear()
 
     def _judge_one(self, moment: _Moment, sighting: Sighting) -> None:

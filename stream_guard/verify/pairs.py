@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from stream_guard.model.finding import Finding, Kind
 from stream_guard.model.frame import Frame
+from stream_guard.model.rising import RisingClock
 
 TOLERANCE_S: Final = 0.001
 """Matroska keeps whole milliseconds."""
@@ -90,6 +92,13 @@ class Pairing:
         self._runs.append(Finding(Kind.FRAMES, what, index, index, time_s, time_s, figures=figures or {}))
 
 
+def mended(frames: Iterable[Frame], clock: RisingClock) -> Iterator[Frame]:
+    """Yield the frames with times that only rise, as a redaction writes them."""
+    for frame in frames:
+        time_s = float(clock.ticks(Fraction(frame.stamp.time_s)) * clock.tick)
+        yield replace(frame, stamp=replace(frame.stamp, time_s=time_s))
+
+
 def _counted(frames: Iterable[Frame], pairing: Pairing, count: str) -> Iterator[Frame]:
     for frame in frames:
         setattr(pairing, count, getattr(pairing, count) + 1)
@@ -112,9 +121,12 @@ class _Moments:
         self._earlier: NDArray[np.int16] | None = None
 
     def is_stale(self, a: Frame, b: Frame) -> bool:
+        """Tell whether that is so; never of a damaged frame, which each decoding may conceal differently."""
         now, shown = _thumbnail(a), _thumbnail(b)
         earlier, self._earlier = self._earlier, now
-        if earlier is None or now is None or shown is None or not now.shape == shown.shape == earlier.shape:
+        if a.damaged or earlier is None or now is None or shown is None:
+            return False
+        if not now.shape == shown.shape == earlier.shape:
             return False
         off_now, off_earlier = _difference(now, shown), _difference(earlier, shown)
         return off_earlier < _STALE_RATIO * off_now and off_now - off_earlier > _STALE_LEAST

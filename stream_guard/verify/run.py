@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,22 +15,20 @@ from stream_guard.detect.passes import FLOOR
 from stream_guard.detect.presets import PRESETS, Detectors, Preset
 from stream_guard.detect.registry import INDEPENDENT
 from stream_guard.detect.zones import Ignored
-from stream_guard.errors import InputError
 from stream_guard.flow.line import Line
 from stream_guard.flow.progress import Listener, Meter
 from stream_guard.model.finding import Finding, Kind, Verification
 from stream_guard.model.frame import Frame, Item
-from stream_guard.model.geometry import Box
 from stream_guard.model.media import Media
 from stream_guard.model.polygon import zones_of
 from stream_guard.native import libraries_required
 from stream_guard.plan import Plan, PlannedZones
-from stream_guard.sources.file import FileSource
-from stream_guard.sources.opened import open_source
-from stream_guard.sources.still import StillSource
+from stream_guard.sinks.pyav import clock_of
+from stream_guard.sources.opened import Opened, open_both
 from stream_guard.verify.check import Check, Judges
 from stream_guard.verify.leftovers import leftovers
-from stream_guard.verify.pairs import Pairing
+from stream_guard.verify.pairs import Pairing, mended
+from stream_guard.verify.planned import Planned
 from stream_guard.verify.sface import SFace
 
 _LOOK_S: Final = 0.2
@@ -61,32 +59,30 @@ def verify(
     """
     start_s = time.monotonic()
     with ExitStack() as undo:
-        before, after = open_source(source, undo), open_source(output, undo)
-        if isinstance(before, StillSource) != isinstance(after, StillSource):
-            raise InputError(f"{output} and {source} cannot be compared: one is a picture, one a video.")
+        before, after = open_both(source, output, undo)
         ignored = Ignored(zones_of(zones.ignore), zones_of(zones.cover)) if zones else Ignored()
-        check = Check(_judges(before.media, undo), _planned(plan), ignored)
-        pairing = Pairing(before.media.fps)
-        meter = Meter(before.media, progress, time.monotonic)
-        with Line() as line:
-            pairs = pairing.pairs(
-                _frames(line.stage(before.items(), name="decode input", capacity=_CAPACITY)),
-                _frames(line.stage(after.items(), name="decode output", capacity=_CAPACITY)),
-            )
-            for _ in check.take(pairs):
-                meter.tick(pairing.frames_out, check.faces)
-        meter.tick(pairing.frames_out, check.faces, done=True)
-        findings = [
-            *sorted(check.findings, key=lambda finding: finding.first_frame or 0),
-            *pairing.findings(),
-            *_size(before.media, after.media),
-            *_damage(after),
-            *leftovers(after.media, before.media),
-        ]
+        planned, pairing = Planned(plan), Pairing(before.media.fps)
+        check = Check(_judges(before.media, undo), planned, ignored)
+        _look(before, after, pairing, check, Meter(before.media, progress, time.monotonic))
+        faces = sorted(check.findings, key=lambda finding: finding.first_frame or 0)
+        frames = [*planned.findings(pairing.frames_in), *pairing.findings()]
+        findings = (*faces, *frames, *_of_the_file(before, after))
     return Verification(
-        str(output), str(source), pairing.frames_in, pairing.frames_out, check.faces, tuple(findings),
+        str(output), str(source), pairing.frames_in, pairing.frames_out, check.faces, findings,
         time.monotonic() - start_s,
     )  # fmt: skip
+
+
+def _look(before: Opened, after: Opened, pairing: Pairing, check: Check, meter: Meter) -> None:
+    """Decode both files side by side, each in a thread of its own, and check every pair of frames."""
+    with Line() as line:
+        pairs = pairing.pairs(
+            _frames(line.stage(before.items(), name="decode input", capacity=_CAPACITY), before.media),
+            _frames(line.stage(after.items(), name="decode output", capacity=_CAPACITY), after.media),
+        )
+        for _ in check.take(pairs):
+            meter.tick(pairing.frames_out, check.faces)
+    meter.tick(pairing.frames_out, check.faces, done=True)
 
 
 def _judges(media: Media, undo: ExitStack) -> Judges:
@@ -117,14 +113,15 @@ def _preset(media: Media) -> Preset:
     )
 
 
-def _frames(items: Iterator[Item]) -> Iterator[Frame]:
-    return (item for item in items if isinstance(item, Frame))
+def _frames(items: Iterator[Item], media: Media) -> Iterator[Frame]:
+    frames = (item for item in items if isinstance(item, Frame))
+    return mended(frames, clock_of(media)) if media.fps else frames
 
 
-def _planned(plan: Plan | None) -> Mapping[int, Sequence[tuple[int, Box]]]:
-    if plan is None:
-        return {}
-    return {index: [(r.track, r.box) for r in regions] for index, regions in plan.regions().items()}
+def _of_the_file(before: Opened, after: Opened) -> Iterator[Finding]:
+    yield from _size(before.media, after.media)
+    yield from _damage(after)
+    yield from leftovers(after.media, before.media)
 
 
 def _size(before: Media, after: Media) -> Iterator[Finding]:
@@ -134,6 +131,6 @@ def _size(before: Media, after: Media) -> Iterator[Finding]:
         )
 
 
-def _damage(after: FileSource | StillSource) -> Iterator[Finding]:
+def _damage(after: Opened) -> Iterator[Finding]:
     for warning in after.warnings:
         yield Finding(Kind.UNJUDGED, f"the output is damaged: {warning}")

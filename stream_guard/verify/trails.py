@@ -39,8 +39,6 @@ class Trail:
     found_by: str
     sure: bool = False
     """It is certain that this is a face."""
-    rejected: int = 0
-    """How often a second opinion was asked and said no."""
 
 
 @dataclass(frozen=True, slots=True)
