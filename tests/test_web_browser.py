@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 from stream_guard.model.live import State
 from tests.browsers import (
@@ -140,6 +141,53 @@ def test_a_camera_in_the_browser_is_redacted_and_watched(tmp_path: Path) -> None
         publisher.get_by_role("button", name="Stop").click()
         publisher.get_by_text("The camera is off").wait_for(timeout=PATIENCE_MS)
         watch.require_clean(server.address)
+
+
+def test_stop_stops_whatever_start_is_still_waiting_for(tmp_path: Path) -> None:
+    prompt = """
+        const camera = navigator.mediaDevices, open = camera.getUserMedia.bind(camera);
+        const answered = new Promise((answer) => (window.permit = answer));
+        window.opened = [];
+        camera.getUserMedia = async (how) => {
+            await answered;
+            opened.push(await open(how));
+            return opened.at(-1);
+        };
+        window.live = () => opened.filter((one) => one.getTracks()[0].readyState === "live").length;
+    """
+    with (
+        RedactingStation() as station,
+        serving(cam=station) as server,
+        browser(fake_camera(tmp_path)) as chromium,
+    ):
+        page = chromium.new_page()
+        page.add_init_script(prompt)
+        page.goto(f"{server.address}publish/cam")
+        start, stop = (page.get_by_role("button", name=name) for name in ("Start", "Stop"))
+        start.click()
+        stop.click()
+        start.click()
+        page.evaluate("permit()")
+        page.get_by_text("Publishing", exact=True).wait_for(timeout=PATIENCE_MS)
+        assert page.evaluate("[opened.length, live()]") == [2, 1]
+        page.evaluate("opened.at(-1).getTracks()[0].dispatchEvent(new Event('ended'))")
+        page.get_by_text("The camera is gone.").wait_for(timeout=PATIENCE_MS)
+        assert page.evaluate("live()") == 0
+        free = 'fetch("/api/streams/cam").then((a) => a.json()).then((cam) => !cam.published)'
+        until_true(page, free)
+        held: list[tuple[Any, Any]] = []
+        page.route("**/whip/cam", lambda route: held.append((route, route.fetch())))
+        start.click()
+        while not held:
+            page.wait_for_timeout(20)
+        stop.click()
+        assert not page.evaluate(free)
+        start_s = time.monotonic()
+        held[0][0].fulfill(response=held[0][1])
+        until_true(page, free)
+        assert time.monotonic() - start_s < 5  # by itself the server waits for 15 s
+        assert page.evaluate("live()") == 0
+        assert page.is_hidden("#notice")
 
 
 def test_the_camera_page_is_not_there_for_other_stations() -> None:

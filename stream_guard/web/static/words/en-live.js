@@ -42,6 +42,7 @@ export default {
   "publish.state.connecting": "Connecting",
   "publish.state.on": "Publishing",
   "publish.lost": "The connection was lost.",
+  "publish.camera_gone": "The camera is gone. It may have been unplugged, or the browser no longer permits it.",
   "publish.denied": "The browser was not allowed to use the camera.",
   "publish.no_camera": "There is no camera at this machine.",
   "publish.camera_busy": "The camera cannot be used; perhaps another program uses it.",

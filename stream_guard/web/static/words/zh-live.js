@@ -42,6 +42,7 @@ export default {
   "publish.state.connecting": "正在连接",
   "publish.state.on": "正在发布",
   "publish.lost": "连接已断开。",
+  "publish.camera_gone": "摄像头已断开。它可能被拔下，或浏览器不再允许使用。",
   "publish.denied": "浏览器未获准使用摄像头。",
   "publish.no_camera": "这台机器没有摄像头。",
   "publish.camera_busy": "无法使用摄像头；可能被其他程序占用。",
