@@ -209,6 +209,9 @@ def test_one_looks_first_and_starts_with_other_settings(page: Any) -> None:
     page.get_by_role("dialog").get_by_text("Keep the sound").click()
     page.get_by_role("dialog").get_by_role("checkbox", name="Prove the result").check()
     page.get_by_role("button", name="Start with these settings").click()
+    row(page, "walk.mp4").get_by_text("with proof").wait_for(timeout=PATIENCE_MS)
+    until_shown(page, "the result is being proven")
+    assert row(page, "walk.mp4").get_by_text("left").count() == 0
     until_done(page, 1)
     assert row(page, "walk.mp4").get_by_text("Solid").count() == 1
     assert row(page, "walk.mp4").get_by_text("1 setting changed").count() == 1

@@ -118,8 +118,8 @@ export async function newOptions(given) {
   return new Options(fields, given);
 }
 
-export function summary({ settings, verify }) {
-  return summaryOf(settings, verify, fields ?? []);
+export function summary(job) {
+  return summaryOf(job, fields ?? []);
 }
 
 // Without a schema, files get the server's own settings.

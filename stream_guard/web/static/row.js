@@ -58,7 +58,7 @@ export class Row {
     this.#kind(job.kind);
     this.#state(stateOf(job));
     figures(this.facts, factsOf(job));
-    this.#progress(job.progress?.share ?? null);
+    this.#progress(isBeingProven(job) ? null : (job.progress?.share ?? null));
     figures(this.figures, job.state === "running" ? progressOf(job) : outcomeOf(job));
     notice(this.why, job.state === "failed" ? tellError(job.code, job.message) : null);
   }
@@ -126,9 +126,14 @@ function factsOf(job) {
   return told;
 }
 
-function progressOf({ kind, progress }) {
+// All frames are written; how long the proof takes is not known.
+const isBeingProven = ({ state, verify, progress }) => state === "running" && verify && progress?.share === 1;
+
+function progressOf(job) {
+  const { kind, progress } = job;
   if (!progress) return [];
   const told = progress.share === null ? [["row.frames", { n: progress.frames }]] : [share(progress)];
+  if (isBeingProven(job)) return [["row.proving"], ["row.faces", { n: progress.faces }]];
   if (kind !== "picture") {
     told.push(["row.fps", { fps: { decimal: progress.fps } }]);
     told.push(["row.speed", { speed: { decimal: progress.times_real_time } }]);

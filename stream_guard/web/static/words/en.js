@@ -60,6 +60,7 @@ export default {
   "row.fps": "{fps} frames per second",
   "row.speed": "{speed} × real time",
   "row.left": "{left} left",
+  "row.proving": "the result is being proven",
   "row.faces": { one: "{n} face", other: "{n} faces" },
   "row.no_faces": "no faces found",
   "row.whole": { one: "{n} frame covered whole", other: "{n} frames covered whole" },

@@ -60,6 +60,7 @@ export default {
   "row.fps": "每秒 {fps} 帧",
   "row.speed": "{speed} 倍实时速度",
   "row.left": "还需 {left}",
+  "row.proving": "正在核验结果",
   "row.faces": "{n} 张人脸",
   "row.no_faces": "没有发现人脸",
   "row.whole": "{n} 帧整幅遮盖",
