@@ -220,6 +220,70 @@ def test_one_looks_first_and_starts_with_other_settings(page: Any) -> None:
     until_shown(page, "No face shows")
 
 
+def test_lists_and_zones_are_taken_and_what_does_not_fit_is_not_sent(page: Any) -> None:
+    page.locator(".settings > summary").click()
+    page.locator(".options details > summary").click()
+    fields = {name: page.get_by_label(name) for name in ("Detectors", "Always cover", "Never cover")}
+    chosen = {
+        "Detectors": ("mediapipe, yunet", {"detect": {"detectors": ["mediapipe", "yunet"]}}),
+        "Always cover": ("0,0 .1,0 .1,.1; 0,.9 0,1 .1,1", {"zones": {"cover_zone": [
+            [[0, 0], [0.1, 0], [0.1, 0.1]], [[0, 0.9], [0, 1], [0.1, 1]]
+        ]}}),
+        "Never cover": ("0,0 1,0 1,1 0,1", {"zones": {"ignore_zone": [[[0, 0], [1, 0], [1, 1], [0, 1]]]}}),
+    }  # fmt: skip
+    for count, (name, (text, _)) in enumerate(chosen.items(), 1):
+        usual = fields[name].input_value()
+        fields[name].fill(text)
+        add(page, PORTRAIT)
+        until_done(page, count)
+        fields[name].fill(usual)
+    jobs = page.request.get(f"{page.url}api/jobs").json()["jobs"]
+    assert [job["settings"] for job in reversed(jobs)] == [settings for _, settings in chosen.values()]
+    assert [job["outcome"]["faces"] for job in reversed(jobs)] == [1, 1, 0]
+    for name, wrong in (
+        ("Detectors", "yunett"),
+        ("Always cover", "0,0 1,0"),
+        ("Never cover", "0, 0 1,0 1,2"),
+    ):
+        page.get_by_role("button", name="Back to the usual settings").click()
+        fields[name].fill(wrong)
+        page.locator(".options details > summary").click()
+        page.locator(".settings > summary").click()
+        add(page, PORTRAIT)
+        until_true(page, "document.activeElement.matches(':invalid')")  # shown, though it was folded away
+        assert page.locator("li.job").count() == 3
+
+
+def test_settings_that_were_refused_can_be_put_right(page: Any) -> None:
+    page.locator(".settings > summary").click()
+    page.locator(".options details > summary").click()
+    zone = page.get_by_label("Always cover")
+    zone.fill("0,0 1,1 1,0 0,1")  # its edges cross: only the server knows that
+    add(page, PORTRAIT)
+    until_shown(page, "The settings do not fit")
+    zone.fill("")
+    row(page, "portrait.jpg").get_by_role("button", name="Try again").click()
+    until_done(page, 1)
+    page.get_by_label("Video codec").fill("none")
+    add(page, WALK)
+    row(page, "walk.mp4").get_by_role("button", name="Look first").click(timeout=PATIENCE_MS)
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("More settings").click()
+    dialog.get_by_label("Video codec").fill("h264")
+    dialog.get_by_role("button", name="Start with these settings").click()
+    until_done(page, 2)
+
+
+def test_a_window_closes_with_its_job(page: Any) -> None:
+    add(page, STREET)
+    until_done(page, 1)
+    row(page, "street.png").get_by_role("button", name="Open").click()
+    until_shown(page, "Original from the left")
+    clear(page)
+    page.get_by_role("dialog").wait_for(state="detached", timeout=PATIENCE_MS)
+    page.locator("li.job").wait_for(state="detached", timeout=PATIENCE_MS)
+
+
 def test_a_torn_picture_is_done_but_to_be_looked_at(page: Any, tmp_path: Path) -> None:
     torn = tmp_path / "torn.jpg"
     torn.write_bytes(PORTRAIT.read_bytes()[:20_000])

@@ -3,6 +3,7 @@
 import { announce } from "./announce.js";
 import { ask, followJobs, jobPath, read, toldOf } from "./api.js";
 import { confirmed } from "./confirm.js";
+import { closeWindowOf } from "./dialog.js";
 import { byId, notice } from "./dom.js";
 import { takeFiles } from "./drop.js";
 import "./frame.js";
@@ -103,6 +104,7 @@ function drop(row) {
 
 // Whatever went while nobody listened is not told again: ask for all, which also tells what is wrong.
 async function compare() {
+  closeWindowOf(id);
   const before = [...rows.keys()]; // what comes while we ask is not in the answer, and is not gone
   try {
     const { jobs, keep_hours: n, upload_bytes: most } = await read("/api/jobs");
