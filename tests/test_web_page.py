@@ -159,7 +159,7 @@ def delete_them(page: Any, address: str) -> None:
     row(page, "street.png").get_by_role("button", name="Delete").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     row(page, "street.png").wait_for(state="detached", timeout=PATIENCE_MS)
-    page.get_by_role("button", name="Delete all").click()
+    page.get_by_role("button", name="Delete finished").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     page.locator("li.job").first.wait_for(state="detached", timeout=PATIENCE_MS)
     until_true(page, "document.getElementById('work').hidden")

@@ -150,19 +150,19 @@ async function remove({ job }) {
 }
 
 const inState = (...states) => [...rows.values()].filter((row) => states.includes(row.job?.state));
-const over = () => inState("done", "failed", "cancelled", "waiting");
+const over = () => inState("done", "failed", "cancelled");
 
 function showBars() {
   byId("work").hidden = rows.size + uploads.size === 0;
   byId("start-all").hidden = inState("waiting").length < 2;
   byId("zip").hidden = inState("done").length === 0;
-  byId("delete-all").hidden = over().length < 2;
+  byId("delete-over").hidden = over().length < 2;
 }
 
 byId("start-all").onclick = () => inState("waiting").forEach((row) => act("start", row));
-byId("delete-all").onclick = async () => {
+byId("delete-over").onclick = async () => {
   const all = over();
-  if (!(await confirmed("files.delete_all.sure", { n: all.length }))) return;
+  if (!(await confirmed("files.delete_over.sure", { n: all.length }))) return;
   for (const { job } of all) {
     await ask("DELETE", jobPath(job.id)).then(() => forget(job.id), (error) => notice(byId("notice"), toldOf(error)));
   }
