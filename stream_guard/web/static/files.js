@@ -22,20 +22,35 @@ let largest = Infinity;
 // -- files on their way in --------------------------------------------------------------------------
 
 async function add(files) {
-  const choice = { ...(await options).chosen(), start: byId("at-once").checked };
-  const fresh = files.map((file) => newUpload(file, choice));
+  const form = await options;
+  if (!form.valid()) return;
+  const fresh = files.map((file) => newUpload(file, queryFor(file, form)));
   byId("jobs").prepend(...fresh.map((upload) => uploads.get(upload).element));
   fresh.forEach((upload) => upload.begin());
   showBars();
 }
 
-function newUpload(file, { settings, verify, start }) {
-  const query = { name: file.name, start, verify, settings: JSON.stringify(settings) };
+function queryFor(file, form) {
+  const { settings, verify } = form.chosen();
+  return { name: file.name, start: byId("at-once").checked, verify, settings: JSON.stringify(settings) };
+}
+
+function newUpload(file, query) {
   const upload = new Upload(file, query, largest, (changed) => follow(changed, row));
   const row = new Row(file.name, act);
   uploads.set(upload, row);
   announce("files.added", file.name);
   return upload;
+}
+
+// Settings that were refused would be so again: the page's own are taken, as they are by now.
+async function sendAgain(upload) {
+  if (upload.failure.code === "settings") {
+    const form = await options;
+    if (!form.valid()) return;
+    upload.query = queryFor(upload.file, form);
+  }
+  upload.retry();
 }
 
 function follow(upload, row) {
@@ -89,6 +104,7 @@ function newRow(job) {
 
 function forget(id) {
   early.delete(id);
+  closeWindowOf(id);
   const row = rows.get(id);
   rows.delete(id);
   if (row) drop(row);
@@ -104,7 +120,6 @@ function drop(row) {
 
 // Whatever went while nobody listened is not told again: ask for all, which also tells what is wrong.
 async function compare() {
-  closeWindowOf(id);
   const before = [...rows.keys()]; // what comes while we ask is not in the answer, and is not gone
   try {
     const { jobs, keep_hours: n, upload_bytes: most } = await read("/api/jobs");
@@ -125,7 +140,7 @@ const ACTS = {
   open: (row) => openResult(row.job).then((next) => NEXT[next]?.(row)),
   look: ({ job }) => lookAt(job),
   start: ({ job }) => ask("POST", jobPath(job.id, "/start"), {}),
-  retry: ({ job, upload }) => (upload ? upload.retry() : ask("POST", jobPath(job.id, "/start"), {})),
+  retry: ({ job, upload }) => (upload ? sendAgain(upload) : ask("POST", jobPath(job.id, "/start"), {})),
   cancel: ({ job, upload }) => (upload ? upload.cancel() : ask("POST", jobPath(job.id, "/cancel"))),
   remove: ({ upload }) => upload.cancel(),
   delete: (row) => remove(row),

@@ -11,7 +11,8 @@ const MOODS = {
 const ACTIONS = {
   pending: ["cancel"], sending: ["cancel"], finishing: [], retrying: ["cancel"], refused: ["retry", "remove"],
   waiting: ["look", "start", "delete"], queued: ["cancel"], running: ["cancel"],
-  done: ["open", "download", "delete"], failed: ["retry", "delete"], cancelled: ["retry", "delete"],
+  done: ["open", "download", "delete"], failed: ["retry", "look", "delete"],
+  cancelled: ["retry", "look", "delete"],
 };
 const FIRST = new Set(["open", "look"]);
 const MOVING = new Set(["sending", "finishing", "running"]);
@@ -132,8 +133,8 @@ const isBeingProven = ({ state, verify, progress }) => state === "running" && ve
 function progressOf(job) {
   const { kind, progress } = job;
   if (!progress) return [];
-  const told = progress.share === null ? [["row.frames", { n: progress.frames }]] : [share(progress)];
   if (isBeingProven(job)) return [["row.proving"], ["row.faces", { n: progress.faces }]];
+  const told = progress.share === null ? [["row.frames", { n: progress.frames }]] : [share(progress)];
   if (kind !== "picture") {
     told.push(["row.fps", { fps: { decimal: progress.fps } }]);
     told.push(["row.speed", { speed: { decimal: progress.times_real_time } }]);
