@@ -6,7 +6,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from stream_guard.model.live import State
+from stream_guard.settings.web import Web
 from tests.browsers import (
     PATIENCE_MS,
     Watch,
@@ -107,6 +110,39 @@ def test_without_webrtc_the_page_shows_motion_jpeg() -> None:
         until_true(page, "document.getElementById('stills').naturalWidth === 320")
         assert not shows_code(grabbed(page, "stills"))
         watch.require_clean(server.address)
+
+
+def test_the_pages_claim_nothing_of_a_server_that_is_gone_or_lets_nobody_in() -> None:
+    token = "browser-token-0815"  # noqa: S105
+    with Feeder() as feeder, browser() as chromium:
+        context = chromium.new_context()
+        live, cards = context.new_page(), context.new_page()
+        with serving(
+            Web(port=0, token=SecretStr(token)), cam=FedStation(feeder), gone=FedStation(feeder)
+        ) as server:
+            cards.goto(f"{server.address}?token={token}")
+            cards.get_by_role("heading", name="gone").wait_for(timeout=PATIENCE_MS)
+            live.goto(f"{server.address}live/cam")
+            frames_shown(live, 5)
+        for page in (live, cards):
+            page.bring_to_front()
+            page.get_by_text("The server does not answer; trying again.").wait_for(timeout=PATIENCE_MS)
+            page.get_by_text("No answer", exact=True).first.wait_for(timeout=PATIENCE_MS)
+            assert page.get_by_text("Live", exact=True).count() == 1  # the link to the list of cameras
+            assert page.get_by_text("viewer").count() == 0
+        live.bring_to_front()
+        live.get_by_text("Connecting").wait_for(timeout=PATIENCE_MS)
+        live.wait_for_timeout(1500)  # it falls back at once, and has nothing to show either
+        assert not live.locator("#way").is_visible()
+        port = int(server.address.rstrip("/").rpartition(":")[2])
+        with serving(Web(port=port, token=SecretStr(token)), cam=FedStation(feeder)):
+            cards.bring_to_front()
+            cards.get_by_role("heading", name="gone").wait_for(state="detached", timeout=PATIENCE_MS)
+            assert cards.get_by_role("heading", name="cam", exact=True).count() == 1
+            context.clear_cookies()
+            for page in (live, cards):
+                page.bring_to_front()
+                page.get_by_text("You are not let in any more.").wait_for(timeout=PATIENCE_MS)
 
 
 def test_the_page_finds_back_when_its_session_ends() -> None:

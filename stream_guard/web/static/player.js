@@ -127,8 +127,12 @@ export class Player {
   async #fallBack() {
     const { stills, again } = this.parts;
     stills.src = `/api/streams/${encodeURIComponent(this.name)}/mjpeg?${Date.now()}`;
-    this.#show("stills");
     await new Promise((done) => {
+      const late = setTimeout(done, FIRST_FRAME_MS);
+      stills.onload = () => {
+        clearTimeout(late);
+        this.#show("stills");
+      };
       stills.onerror = done;
       again.onclick = done;
     });
