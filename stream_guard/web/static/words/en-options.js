@@ -14,7 +14,7 @@ export default {
   "style.solid": "Solid",
   "style.icon": "Icon",
   "style.mosaic": "Mosaic",
-  "style.blur": "Blur",
+  "style.blur": "Blur (for the eye only)",
   "style.classic": "Classic (weak)",
 
   "strength": "Size of the cover",

@@ -14,7 +14,7 @@ export default {
   "style.solid": "纯色",
   "style.icon": "图标",
   "style.mosaic": "马赛克",
-  "style.blur": "模糊",
+  "style.blur": "模糊（仅防肉眼辨认）",
   "style.classic": "传统（弱）",
 
   strength: "遮盖范围",
