@@ -175,6 +175,7 @@ def test_what_is_no_picture_is_refused_in_words(page: Any, tmp_path: Path) -> No
         row(page, name).get_by_text("Not accepted").wait_for(timeout=PATIENCE_MS)
     assert row(page, "letter.jpg").get_by_text("neither a picture nor a video").count() == 1
     assert row(page, "nothing.mp4").get_by_text("empty").count() == 1
+    assert row(page, "letter.jpg").get_by_text("8 bytes").count() == 1
     row(page, "letter.jpg").get_by_role("button", name="Remove").click()
     assert page.locator("li.job").count() == 1
 
