@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -235,6 +236,13 @@ def test_a_camera_that_falls_silent_gives_no_password_away(tmp_path: Path) -> No
         _, lost = until_lost(items)
     assert str(lost) == f"{camera.url} stopped sending"
     assert CANARY not in "".join(format_exception(lost))
+
+
+def test_a_camera_that_takes_a_connection_and_says_nothing_does_not_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x"
+        _, lost = until_lost(RtspSource(SafeUrl.parsed(address)).items(Event()))
+    assert str(lost) == f"{address} does not answer"
 
 
 def test_sources_are_found_by_name_or_address() -> None:

@@ -265,6 +265,7 @@ def test_a_zip_holds_harmless_names(watched: Watched) -> None:
         assert archive.testzip() is None
     assert len(set(held)) == 2 * len(jobs)
     assert all(harmless(name) for name in held)
+    assert set('<>:"/\\|?*').isdisjoint("".join(held))  # Windows could not unpack them
 
 
 def test_what_is_kept_has_generated_names_and_is_nobody_elses(watched: Watched) -> None:

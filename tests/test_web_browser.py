@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
 
 from stream_guard.model.live import State
+from stream_guard.settings.web import Web
 from tests.browsers import (
     PATIENCE_MS,
     Watch,
@@ -108,6 +112,39 @@ def test_without_webrtc_the_page_shows_motion_jpeg() -> None:
         watch.require_clean(server.address)
 
 
+def test_the_pages_claim_nothing_of_a_server_that_is_gone_or_lets_nobody_in() -> None:
+    token = "browser-token-0815"  # noqa: S105
+    with Feeder() as feeder, browser() as chromium:
+        context = chromium.new_context()
+        live, cards = context.new_page(), context.new_page()
+        with serving(
+            Web(port=0, token=SecretStr(token)), cam=FedStation(feeder), gone=FedStation(feeder)
+        ) as server:
+            cards.goto(f"{server.address}?token={token}")
+            cards.get_by_role("heading", name="gone").wait_for(timeout=PATIENCE_MS)
+            live.goto(f"{server.address}live/cam")
+            frames_shown(live, 5)
+        for page in (live, cards):
+            page.bring_to_front()
+            page.get_by_text("The server does not answer; trying again.").wait_for(timeout=PATIENCE_MS)
+            page.get_by_text("No answer", exact=True).first.wait_for(timeout=PATIENCE_MS)
+            assert page.get_by_text("Live", exact=True).count() == 1  # the link to the list of cameras
+            assert page.get_by_text("viewer").count() == 0
+        live.bring_to_front()
+        live.get_by_text("Connecting").wait_for(timeout=PATIENCE_MS)
+        live.wait_for_timeout(1500)  # it falls back at once, and has nothing to show either
+        assert not live.locator("#way").is_visible()
+        port = int(server.address.rstrip("/").rpartition(":")[2])
+        with serving(Web(port=port, token=SecretStr(token)), cam=FedStation(feeder)):
+            cards.bring_to_front()
+            cards.get_by_role("heading", name="gone").wait_for(state="detached", timeout=PATIENCE_MS)
+            assert cards.get_by_role("heading", name="cam", exact=True).count() == 1
+            context.clear_cookies()
+            for page in (live, cards):
+                page.bring_to_front()
+                page.get_by_text("You are not let in any more.").wait_for(timeout=PATIENCE_MS)
+
+
 def test_the_page_finds_back_when_its_session_ends() -> None:
     with Feeder() as feeder, serving(cam=FedStation(feeder)) as server, browser() as chromium:
         page = chromium.new_page()
@@ -140,6 +177,53 @@ def test_a_camera_in_the_browser_is_redacted_and_watched(tmp_path: Path) -> None
         publisher.get_by_role("button", name="Stop").click()
         publisher.get_by_text("The camera is off").wait_for(timeout=PATIENCE_MS)
         watch.require_clean(server.address)
+
+
+def test_stop_stops_whatever_start_is_still_waiting_for(tmp_path: Path) -> None:
+    prompt = """
+        const camera = navigator.mediaDevices, open = camera.getUserMedia.bind(camera);
+        const answered = new Promise((answer) => (window.permit = answer));
+        window.opened = [];
+        camera.getUserMedia = async (how) => {
+            await answered;
+            opened.push(await open(how));
+            return opened.at(-1);
+        };
+        window.live = () => opened.filter((one) => one.getTracks()[0].readyState === "live").length;
+    """
+    with (
+        RedactingStation() as station,
+        serving(cam=station) as server,
+        browser(fake_camera(tmp_path)) as chromium,
+    ):
+        page = chromium.new_page()
+        page.add_init_script(prompt)
+        page.goto(f"{server.address}publish/cam")
+        start, stop = (page.get_by_role("button", name=name) for name in ("Start", "Stop"))
+        start.click()
+        stop.click()
+        start.click()
+        page.evaluate("permit()")
+        page.get_by_text("Publishing", exact=True).wait_for(timeout=PATIENCE_MS)
+        assert page.evaluate("[opened.length, live()]") == [2, 1]
+        page.evaluate("opened.at(-1).getTracks()[0].dispatchEvent(new Event('ended'))")
+        page.get_by_text("The camera is gone.").wait_for(timeout=PATIENCE_MS)
+        assert page.evaluate("live()") == 0
+        free = 'fetch("/api/streams/cam").then((a) => a.json()).then((cam) => !cam.published)'
+        until_true(page, free)
+        held: list[tuple[Any, Any]] = []
+        page.route("**/whip/cam", lambda route: held.append((route, route.fetch())))
+        start.click()
+        while not held:
+            page.wait_for_timeout(20)
+        stop.click()
+        assert not page.evaluate(free)
+        start_s = time.monotonic()
+        held[0][0].fulfill(response=held[0][1])
+        until_true(page, free)
+        assert time.monotonic() - start_s < 5  # by itself the server waits for 15 s
+        assert page.evaluate("live()") == 0
+        assert page.is_hidden("#notice")
 
 
 def test_the_camera_page_is_not_there_for_other_stations() -> None:

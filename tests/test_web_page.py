@@ -159,7 +159,7 @@ def delete_them(page: Any, address: str) -> None:
     row(page, "street.png").get_by_role("button", name="Delete").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     row(page, "street.png").wait_for(state="detached", timeout=PATIENCE_MS)
-    page.get_by_role("button", name="Delete all").click()
+    page.get_by_role("button", name="Delete finished").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     page.locator("li.job").first.wait_for(state="detached", timeout=PATIENCE_MS)
     until_true(page, "document.getElementById('work').hidden")
@@ -175,6 +175,7 @@ def test_what_is_no_picture_is_refused_in_words(page: Any, tmp_path: Path) -> No
         row(page, name).get_by_text("Not accepted").wait_for(timeout=PATIENCE_MS)
     assert row(page, "letter.jpg").get_by_text("neither a picture nor a video").count() == 1
     assert row(page, "nothing.mp4").get_by_text("empty").count() == 1
+    assert row(page, "letter.jpg").get_by_text("8 bytes").count() == 1
     row(page, "letter.jpg").get_by_role("button", name="Remove").click()
     assert page.locator("li.job").count() == 1
 
@@ -209,12 +210,79 @@ def test_one_looks_first_and_starts_with_other_settings(page: Any) -> None:
     page.get_by_role("dialog").get_by_text("Keep the sound").click()
     page.get_by_role("dialog").get_by_role("checkbox", name="Prove the result").check()
     page.get_by_role("button", name="Start with these settings").click()
+    row(page, "walk.mp4").get_by_text("with proof").wait_for(timeout=PATIENCE_MS)
+    until_shown(page, "the result is being proven")
+    assert row(page, "walk.mp4").get_by_text("left").count() == 0
     until_done(page, 1)
     assert row(page, "walk.mp4").get_by_text("Solid").count() == 1
     assert row(page, "walk.mp4").get_by_text("1 setting changed").count() == 1
     assert row(page, "walk.mp4").get_by_text("result proven").count() == 1
     row(page, "walk.mp4").get_by_role("button", name="Open").click()
     until_shown(page, "No face shows")
+
+
+def test_lists_and_zones_are_taken_and_what_does_not_fit_is_not_sent(page: Any) -> None:
+    page.locator(".settings > summary").click()
+    page.locator(".options details > summary").click()
+    fields = {name: page.get_by_label(name) for name in ("Detectors", "Always cover", "Never cover")}
+    chosen = {
+        "Detectors": ("mediapipe, yunet", {"detect": {"detectors": ["mediapipe", "yunet"]}}),
+        "Always cover": ("0,0 .1,0 .1,.1; 0,.9 0,1 .1,1", {"zones": {"cover_zone": [
+            [[0, 0], [0.1, 0], [0.1, 0.1]], [[0, 0.9], [0, 1], [0.1, 1]]
+        ]}}),
+        "Never cover": ("0,0 1,0 1,1 0,1", {"zones": {"ignore_zone": [[[0, 0], [1, 0], [1, 1], [0, 1]]]}}),
+    }  # fmt: skip
+    for count, (name, (text, _)) in enumerate(chosen.items(), 1):
+        usual = fields[name].input_value()
+        fields[name].fill(text)
+        add(page, PORTRAIT)
+        until_done(page, count)
+        fields[name].fill(usual)
+    jobs = page.request.get(f"{page.url}api/jobs").json()["jobs"]
+    assert [job["settings"] for job in reversed(jobs)] == [settings for _, settings in chosen.values()]
+    assert [job["outcome"]["faces"] for job in reversed(jobs)] == [1, 1, 0]
+    for name, wrong in (
+        ("Detectors", "yunett"),
+        ("Always cover", "0,0 1,0"),
+        ("Never cover", "0, 0 1,0 1,2"),
+    ):
+        page.get_by_role("button", name="Back to the usual settings").click()
+        fields[name].fill(wrong)
+        page.locator(".options details > summary").click()
+        page.locator(".settings > summary").click()
+        add(page, PORTRAIT)
+        until_true(page, "document.activeElement.matches(':invalid')")  # shown, though it was folded away
+        assert page.locator("li.job").count() == 3
+
+
+def test_settings_that_were_refused_can_be_put_right(page: Any) -> None:
+    page.locator(".settings > summary").click()
+    page.locator(".options details > summary").click()
+    zone = page.get_by_label("Always cover")
+    zone.fill("0,0 1,1 1,0 0,1")  # its edges cross: only the server knows that
+    add(page, PORTRAIT)
+    until_shown(page, "The settings do not fit")
+    zone.fill("")
+    row(page, "portrait.jpg").get_by_role("button", name="Try again").click()
+    until_done(page, 1)
+    page.get_by_label("Video codec").fill("none")
+    add(page, WALK)
+    row(page, "walk.mp4").get_by_role("button", name="Look first").click(timeout=PATIENCE_MS)
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("More settings").click()
+    dialog.get_by_label("Video codec").fill("h264")
+    dialog.get_by_role("button", name="Start with these settings").click()
+    until_done(page, 2)
+
+
+def test_a_window_closes_with_its_job(page: Any) -> None:
+    add(page, STREET)
+    until_done(page, 1)
+    row(page, "street.png").get_by_role("button", name="Open").click()
+    until_shown(page, "Original from the left")
+    clear(page)
+    page.get_by_role("dialog").wait_for(state="detached", timeout=PATIENCE_MS)
+    page.locator("li.job").wait_for(state="detached", timeout=PATIENCE_MS)
 
 
 def test_a_torn_picture_is_done_but_to_be_looked_at(page: Any, tmp_path: Path) -> None:

@@ -153,6 +153,9 @@ def test_axe_finds_nothing_grave_anywhere(
             wide = tour.page.evaluate("document.documentElement.scrollWidth")
             assert (stop, wide) == (stop, viewport["width"])
             assert (stop, tour.page.evaluate(SMALL_TARGETS, LEAST_PX)) == (stop, [])
+        tour.page.goto(f"{address}docs")
+        tour.page.locator("pre").first.wait_for(timeout=PATIENCE_MS)
+        assert faults(tour.page) == []
 
 
 def test_nothing_is_left_in_english_for_who_reads_chinese(address: str, chromium: Any, letter: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Event
@@ -57,6 +58,7 @@ class RtspSource:
             options |= _HEARD_BY_TCP
         # what PyAV raises holds the address with its password: nothing of it is passed on, not as a cause
         failure: SourceLostError
+        start_s = time.monotonic()
         try:
             return av.open(self.address.with_secrets, "r", options=options, timeout=(_OPEN_S, _READ_S))
         except (av.HTTPUnauthorizedError, av.HTTPForbiddenError):
@@ -74,7 +76,10 @@ class RtspSource:
         except (av.TimeoutError, av.ExitError):
             failure = SourceLostError(f"{self.label} does not answer")
         except av.InvalidDataError:
-            failure = SourceLostError(f"{self.label} sends nothing that can be decoded")
+            # FFmpeg raises it too when its time is up
+            silent = time.monotonic() - start_s > 0.9 * _OPEN_S
+            what = "does not answer" if silent else "sends nothing that can be decoded"
+            failure = SourceLostError(f"{self.label} {what}")
         except (av.FFmpegError, OSError) as exc:
             failure = SourceLostError(f"{self.label} cannot be reached ({exc.strerror})")
         raise failure

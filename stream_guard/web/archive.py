@@ -71,11 +71,15 @@ def _added(archive: zipfile.ZipFile, entry: Entry, pipe: _Pipe) -> Iterator[byte
                 yield pipe.take()
 
 
+_UNFIT: Final = str.maketrans(dict.fromkeys('<>:"/\\|?*', "_"))
+"""What Windows cannot hold in a name."""
+
+
 def unique(names: Sequence[str]) -> list[str]:
-    """Return names of which no two are the same, in small letters either: "a.mp4", "a (2).mp4"."""
+    """Return names fit for any system, no two the same, in small letters either: "a.mp4", "a (2).mp4"."""
     taken: set[str] = set()
     found = []
-    for name in names:
+    for name in (one.translate(_UNFIT) for one in names):
         path, count, free = PurePath(name), 1, name
         while free.lower() in taken:
             count += 1

@@ -11,6 +11,12 @@ function element(name, text = "", className = "") {
   return made;
 }
 
+// By keyboard too.
+function scrollable(made) {
+  made.tabIndex = 0;
+  return made;
+}
+
 function resolved(schema, document_) {
   const name = schema?.$ref?.split("/").pop();
   return name ? document_.components.schemas[name] : schema ?? {};
@@ -45,7 +51,7 @@ function table(heads, rows) {
   }
   const frame = element("div", "", "wide");
   frame.append(made);
-  return frame;
+  return scrollable(frame);
 }
 
 function code(text) {
@@ -99,7 +105,7 @@ function operationOf(path, method, operation) {
     code(status), answer.description, contents(answer.content),
   ]);
   section.append(element("h4", "Answers"), table(["Status", "When", "Body"], answers));
-  section.append(element("pre", curl(path, method, operation)));
+  section.append(scrollable(element("pre", curl(path, method, operation))));
   return section;
 }
 

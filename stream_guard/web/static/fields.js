@@ -1,8 +1,8 @@
 // An input for each kind of setting; all can be read and written alike.
 
 import { make } from "./dom.js";
-import { listed } from "./schema.js";
-import { knows, put } from "./words.js";
+import { LISTS } from "./schema.js";
+import { knows, put, say } from "./words.js";
 
 // Words of our own if there are any, else what the schema says.
 export function nameOf(field) {
@@ -63,7 +63,25 @@ function number(field) {
 
 function text(field) {
   const input = make("input", { type: field.kind === "colour" ? "color" : "text", spellcheck: false });
-  return { element: labelled(field, input), read: () => input.value, write: (value) => (input.value = listed(value)) };
+  return { element: labelled(field, input), read: () => input.value, write: (value) => (input.value = value ?? "") };
+}
+
+function list(field) {
+  const { written, parsed, fits } = LISTS[field.kind];
+  const input = make("input", { type: "text", spellcheck: false });
+  const check = () => {
+    const fault = fits(parsed(input.value), field) ? "" : say(`field.${field.kind}`, { names: field.choices.join(", ") });
+    input.setCustomValidity(fault);
+  };
+  input.addEventListener("input", check);
+  return {
+    element: labelled(field, input),
+    read: () => (input.validity.valid ? parsed(input.value) : field.initial),
+    write: (value) => {
+      input.value = written(value);
+      check();
+    },
+  };
 }
 
 // `said` turns the value into what is put beside the slider, and read out.
@@ -86,7 +104,7 @@ export function slider(name, helped, range, said) {
   };
 }
 
-const KINDS = { flag, choice, number, text, list: text, colour: text };
+const KINDS = { flag, choice, number, text, list, zones: list, colour: text };
 
 export function inputFor(field) {
   return KINDS[field.kind](field);

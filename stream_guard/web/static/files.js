@@ -3,6 +3,7 @@
 import { announce } from "./announce.js";
 import { ask, followJobs, jobPath, read, toldOf } from "./api.js";
 import { confirmed } from "./confirm.js";
+import { closeWindowOf } from "./dialog.js";
 import { byId, notice } from "./dom.js";
 import { takeFiles } from "./drop.js";
 import "./frame.js";
@@ -21,20 +22,35 @@ let largest = Infinity;
 // -- files on their way in --------------------------------------------------------------------------
 
 async function add(files) {
-  const choice = { ...(await options).chosen(), start: byId("at-once").checked };
-  const fresh = files.map((file) => newUpload(file, choice));
+  const form = await options;
+  if (!form.valid()) return;
+  const fresh = files.map((file) => newUpload(file, queryFor(file, form)));
   byId("jobs").prepend(...fresh.map((upload) => uploads.get(upload).element));
   fresh.forEach((upload) => upload.begin());
   showBars();
 }
 
-function newUpload(file, { settings, verify, start }) {
-  const query = { name: file.name, start, verify, settings: JSON.stringify(settings) };
+function queryFor(file, form) {
+  const { settings, verify } = form.chosen();
+  return { name: file.name, start: byId("at-once").checked, verify, settings: JSON.stringify(settings) };
+}
+
+function newUpload(file, query) {
   const upload = new Upload(file, query, largest, (changed) => follow(changed, row));
   const row = new Row(file.name, act);
   uploads.set(upload, row);
   announce("files.added", file.name);
   return upload;
+}
+
+// Settings that were refused would be so again: the page's own are taken, as they are by now.
+async function sendAgain(upload) {
+  if (upload.failure.code === "settings") {
+    const form = await options;
+    if (!form.valid()) return;
+    upload.query = queryFor(upload.file, form);
+  }
+  upload.retry();
 }
 
 function follow(upload, row) {
@@ -88,6 +104,7 @@ function newRow(job) {
 
 function forget(id) {
   early.delete(id);
+  closeWindowOf(id);
   const row = rows.get(id);
   rows.delete(id);
   if (row) drop(row);
@@ -123,7 +140,7 @@ const ACTS = {
   open: (row) => openResult(row.job).then((next) => NEXT[next]?.(row)),
   look: ({ job }) => lookAt(job),
   start: ({ job }) => ask("POST", jobPath(job.id, "/start"), {}),
-  retry: ({ job, upload }) => (upload ? upload.retry() : ask("POST", jobPath(job.id, "/start"), {})),
+  retry: ({ job, upload }) => (upload ? sendAgain(upload) : ask("POST", jobPath(job.id, "/start"), {})),
   cancel: ({ job, upload }) => (upload ? upload.cancel() : ask("POST", jobPath(job.id, "/cancel"))),
   remove: ({ upload }) => upload.cancel(),
   delete: (row) => remove(row),
@@ -148,19 +165,19 @@ async function remove({ job }) {
 }
 
 const inState = (...states) => [...rows.values()].filter((row) => states.includes(row.job?.state));
-const over = () => inState("done", "failed", "cancelled", "waiting");
+const over = () => inState("done", "failed", "cancelled");
 
 function showBars() {
   byId("work").hidden = rows.size + uploads.size === 0;
   byId("start-all").hidden = inState("waiting").length < 2;
   byId("zip").hidden = inState("done").length === 0;
-  byId("delete-all").hidden = over().length < 2;
+  byId("delete-over").hidden = over().length < 2;
 }
 
 byId("start-all").onclick = () => inState("waiting").forEach((row) => act("start", row));
-byId("delete-all").onclick = async () => {
+byId("delete-over").onclick = async () => {
   const all = over();
-  if (!(await confirmed("files.delete_all.sure", { n: all.length }))) return;
+  if (!(await confirmed("files.delete_over.sure", { n: all.length }))) return;
   for (const { job } of all) {
     await ask("DELETE", jobPath(job.id)).then(() => forget(job.id), (error) => notice(byId("notice"), toldOf(error)));
   }

@@ -34,7 +34,7 @@ const FORMATS = {
 
 function unit(number, name, tag, digits = 0) {
   return number.toLocaleString(tag, {
-    style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits,
+    style: "unit", unit: name, unitDisplay: name === "byte" ? "long" : "short", maximumFractionDigits: digits,
   });
 }
 

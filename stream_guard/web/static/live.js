@@ -2,7 +2,7 @@ import { read } from "./api.js";
 import { byId, make, notice, pause } from "./dom.js";
 import "./frame.js";
 import { Player } from "./player.js";
-import { factsOf, reasonOf, showState, stationInPath } from "./status.js";
+import { factsOf, reasonOf, showState, showUnknown, stationInPath, troubleOf } from "./status.js";
 import { put } from "./words.js";
 
 const name = stationInPath();
@@ -29,8 +29,10 @@ async function tell() {
       showState(byId("state"), station);
       showFacts(station);
       notice(byId("notice"), reasonOf(station) ?? trouble);
-    } catch {
-      notice(byId("notice"), ["stations.no_server"]);
+    } catch (error) {
+      showUnknown(byId("state"));
+      byId("facts").replaceChildren();
+      notice(byId("notice"), troubleOf(error));
     }
     await pause(document.hidden ? 5000 : 1000);
   }

@@ -13,7 +13,7 @@ const UNKNOWN_S = 60;
 // Resolves once the job has been started, or the window closed.
 export async function lookAt(job) {
   const options = await newOptions(job);
-  const dialog = newDialog("look.title", { name: job.name });
+  const dialog = newDialog(job, "look.title", { name: job.name });
   const moment = momentOf(job);
   const preview = new Preview(() => {
     const at = job.kind === "video" ? { time_s: moment.read() } : {};

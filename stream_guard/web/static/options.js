@@ -3,7 +3,7 @@
 import { read, toldOf, withSettings } from "./api.js";
 import { button, byId, figures, make, notice, settled } from "./dom.js";
 import { choiceOf, flag, inputFor, nameOf, slider } from "./fields.js";
-import { fieldsOf, listed } from "./schema.js";
+import { fieldsOf } from "./schema.js";
 import { styleCards } from "./styles.js";
 import { summaryOf } from "./summary.js";
 
@@ -37,7 +37,7 @@ export class Options {
   // Tells what does not fit to whoever filled it in, if anything does not.
   valid() {
     const wrong = [...this.element.querySelectorAll("input")].find((input) => !input.validity.valid);
-    wrong?.closest("details")?.setAttribute("open", "");
+    for (let at = wrong?.closest("details"); at; at = at.parentElement.closest("details")) at.open = true;
     wrong?.reportValidity();
     return !wrong;
   }
@@ -61,8 +61,8 @@ export class Options {
   }
 
   #note(settings, path, value) {
-    const { section, name, initial, kind } = this.fields.get(path);
-    if (kind === "list" ? value === listed(initial) : value === initial) return;
+    const { section, name, initial } = this.fields.get(path);
+    if (JSON.stringify(value) === JSON.stringify(initial)) return; // lists are new ones whenever they are read
     settings[section] = { ...settings[section], [name]: value };
   }
 
@@ -118,8 +118,8 @@ export async function newOptions(given) {
   return new Options(fields, given);
 }
 
-export function summary({ settings, verify }) {
-  return summaryOf(settings, verify, fields ?? []);
+export function summary(job) {
+  return summaryOf(job, fields ?? []);
 }
 
 // Without a schema, files get the server's own settings.
@@ -134,6 +134,6 @@ export async function startOptions(form) {
   } catch (error) {
     const [word, values] = toldOf(error);
     notice(byId("notice"), ["options.broken", { why: { word, values } }]);
-    return { chosen: () => ({ settings: {}, verify: false }) };
+    return { chosen: () => ({ settings: {}, verify: false }), valid: () => true };
   }
 }

@@ -13,7 +13,7 @@ const BUSY = new Set([409, 503]);
 // With a button for the `sound`, that is asked for too: browsers let a page play it only after a click.
 export class Player {
   constructor(name, told, sound = null) {
-    Object.assign(this, { name, told, sound, connection: null, session: null, stopped: false, lastFrame: 0 });
+    Object.assign(this, { name, told, sound, connection: null, stopped: false, lastFrame: 0 });
     this.parts = Object.fromEntries(["video", "stills", "waiting", "way", "again"].map((id) => [id, byId(id)]));
     this.parts.video.requestVideoFrameCallback?.(() => this.#onFrame());
     if (sound) sound.onclick = () => this.#switchSound();
@@ -27,6 +27,7 @@ export class Player {
         await this.#watch();
         failures = 0;
       } catch (error) {
+        if (this.stopped) return;
         failures += 1;
         busy = BUSY.has(error.status);
         delayMs = error.retryMs || Math.min(500 * 2 ** failures, 10000);
@@ -47,8 +48,8 @@ export class Player {
   }
 
   hangUp() {
-    hangUp(this.connection, this.session);
-    this.connection = this.session = null;
+    hangUp(this.connection);
+    this.connection = null;
   }
 
   #onFrame() {
@@ -74,7 +75,7 @@ export class Player {
     });
     const began = performance.now();
     const gone = lost(connection);
-    this.session = await negotiate(connection, `/whep/${encodeURIComponent(this.name)}`);
+    await negotiate(connection, `/whep/${encodeURIComponent(this.name)}`);
     if (!(await this.#frames(began))) throw new Failure(0, "no_frames", "");
     this.#show("video");
     await Promise.race([gone, this.#frozen()]);
@@ -126,8 +127,12 @@ export class Player {
   async #fallBack() {
     const { stills, again } = this.parts;
     stills.src = `/api/streams/${encodeURIComponent(this.name)}/mjpeg?${Date.now()}`;
-    this.#show("stills");
     await new Promise((done) => {
+      const late = setTimeout(done, FIRST_FRAME_MS);
+      stills.onload = () => {
+        clearTimeout(late);
+        this.#show("stills");
+      };
       stills.onerror = done;
       again.onclick = done;
     });

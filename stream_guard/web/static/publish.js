@@ -18,8 +18,8 @@ const [preview, off, waiting, camera, start, stop] = [
   "preview", "off", "waiting", "camera", "start", "stop",
 ].map(byId);
 const name = stationInPath();
+let run = 0; // counts starts and stops: what a start waits for may come after its stop
 let connection = null;
-let session = null;
 let stream = null;
 let player = null;
 
@@ -46,14 +46,18 @@ async function listCameras() {
 async function openCamera() {
   if (!navigator.mediaDevices) throw new Failure(0, "insecure", "");
   const which = camera.value ? { deviceId: { exact: camera.value } } : {};
-  stream = await navigator.mediaDevices.getUserMedia({
+  return navigator.mediaDevices.getUserMedia({
     audio: false,
     video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 }, ...which },
   });
-  preview.srcObject = stream;
-  const chosen = stream.getVideoTracks()[0].getSettings().deviceId;
+}
+
+async function showCamera(opened) {
+  stream = preview.srcObject = opened;
+  const [track] = stream.getVideoTracks();
+  track.onended = () => end(["publish.camera_gone"]); // not when we stop it
   await listCameras();
-  camera.value = chosen;
+  camera.value = track.getSettings().deviceId;
 }
 
 async function publish() {
@@ -63,7 +67,7 @@ async function publish() {
   mine.addEventListener("connectionstatechange", () => {
     if (mine.connectionState === "connected" && connection === mine) showRedacted();
   });
-  session = await negotiate(mine, `/whip/${encodeURIComponent(name)}`);
+  await negotiate(mine, `/whip/${encodeURIComponent(name)}`);
 }
 
 // There is nothing to watch until the first picture is redacted: the detectors may have to be loaded.
@@ -81,13 +85,16 @@ async function isOnAir() {
 }
 
 async function begin() {
+  const mine = ++run;
   notice(byId("notice"), null);
   show("connecting");
   try {
-    await openCamera();
-    await publish();
+    const opened = await openCamera();
+    if (mine !== run) return close(opened);
+    await showCamera(opened);
+    if (mine === run) await publish();
   } catch (error) {
-    end(reasonFor(error));
+    if (mine === run) end(reasonFor(error));
   }
 }
 
@@ -96,13 +103,15 @@ function reasonFor(error) {
   return key ? [key] : toldOf(error);
 }
 
+const close = (opened) => opened?.getTracks().forEach((track) => track.stop());
+
 function end(reason = null) {
-  const [closing, at] = [connection, session];
-  connection = session = null;
+  run += 1;
   player?.stop();
   player = null;
-  hangUp(closing, at);
-  stream?.getTracks().forEach((track) => track.stop());
+  hangUp(connection);
+  connection = null;
+  close(stream);
   stream = preview.srcObject = null;
   show("off");
   notice(byId("notice"), reason);

@@ -11,7 +11,7 @@ import { put } from "./words.js";
 
 // Resolves to what is wanted next, "again" or "delete", else to the empty text.
 export async function openResult(job) {
-  const dialog = newDialog("as_sent", { text: job.name });
+  const dialog = newDialog(job, "as_sent", { text: job.name });
   const content = dialog.lastChild;
   const video = job.outcome.result_type.startsWith("video/") ? playerOf(job) : null;
   const [line, told] = [make("div"), make("div")];

@@ -11,7 +11,8 @@ const MOODS = {
 const ACTIONS = {
   pending: ["cancel"], sending: ["cancel"], finishing: [], retrying: ["cancel"], refused: ["retry", "remove"],
   waiting: ["look", "start", "delete"], queued: ["cancel"], running: ["cancel"],
-  done: ["open", "download", "delete"], failed: ["retry", "delete"], cancelled: ["retry", "delete"],
+  done: ["open", "download", "delete"], failed: ["retry", "look", "delete"],
+  cancelled: ["retry", "look", "delete"],
 };
 const FIRST = new Set(["open", "look"]);
 const MOVING = new Set(["sending", "finishing", "running"]);
@@ -58,7 +59,7 @@ export class Row {
     this.#kind(job.kind);
     this.#state(stateOf(job));
     figures(this.facts, factsOf(job));
-    this.#progress(job.progress?.share ?? null);
+    this.#progress(isBeingProven(job) ? null : (job.progress?.share ?? null));
     figures(this.figures, job.state === "running" ? progressOf(job) : outcomeOf(job));
     notice(this.why, job.state === "failed" ? tellError(job.code, job.message) : null);
   }
@@ -126,8 +127,13 @@ function factsOf(job) {
   return told;
 }
 
-function progressOf({ kind, progress }) {
+// All frames are written; how long the proof takes is not known.
+const isBeingProven = ({ state, verify, progress }) => state === "running" && verify && progress?.share === 1;
+
+function progressOf(job) {
+  const { kind, progress } = job;
   if (!progress) return [];
+  if (isBeingProven(job)) return [["row.proving"], ["row.faces", { n: progress.faces }]];
   const told = progress.share === null ? [["row.frames", { n: progress.frames }]] : [share(progress)];
   if (kind !== "picture") {
     told.push(["row.fps", { fps: { decimal: progress.fps } }]);

@@ -25,7 +25,7 @@ function fieldOf(path, told, fallback) {
   return {
     path, section, name,
     kind: kindOf(told),
-    choices: told.enum ?? [],
+    choices: told.enum ?? told.items?.enum ?? [],
     least: told.minimum ?? told.exclusiveMinimum,
     most: told.maximum ?? told.exclusiveMaximum,
     whole: told.type === "integer",
@@ -38,13 +38,28 @@ function fieldOf(path, told, fallback) {
 function kindOf(told) {
   if (told.enum) return "choice";
   if (told.pattern === COLOUR) return "colour";
+  if (told.items?.type === "array") return "zones";
   const kinds = { boolean: "flag", number: "number", integer: "number", array: "list" };
   return kinds[told.type] ?? "text";
 }
 
 // Lists are written as on the command line: "a,b", and zones as "x,y x,y x,y; ...".
-export function listed(value) {
-  if (!Array.isArray(value)) return value ?? "";
-  if (!value.some(Array.isArray)) return value.join(",");
-  return value.map((zone) => zone.map((corner) => corner.join(",")).join(" ")).join("; ");
-}
+const isShare = (value) => value >= 0 && value <= 1;
+const isCorner = (corner) => corner.length === 2 && corner.every(isShare);
+const isZone = (zone) => zone.length >= 3 && zone.every(isCorner);
+
+const parts = (text, mark) => text.split(mark).map((part) => part.trim()).filter(Boolean);
+const numbers = (corner) => corner.split(",").map((part) => (part ? Number(part) : NaN));
+
+export const LISTS = {
+  list: {
+    written: (words) => words.join(","),
+    parsed: (text) => parts(text, ","),
+    fits: (words, { choices }) => words.length > 0 && words.every((word) => choices.includes(word)),
+  },
+  zones: {
+    written: (zones) => zones.map((zone) => (Array.isArray(zone) ? zone.join(" ") : zone)).join("; "),
+    parsed: (text) => parts(text, ";").map((zone) => parts(zone, /\s+/).map(numbers)),
+    fits: (zones) => zones.every(isZone),
+  },
+};

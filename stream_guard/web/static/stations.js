@@ -1,7 +1,7 @@
 import { read } from "./api.js";
 import { byId, figures, make, notice, pause } from "./dom.js";
 import "./frame.js";
-import { reasonOf, showState } from "./status.js";
+import { reasonOf, showState, showUnknown, troubleOf } from "./status.js";
 import { put } from "./words.js";
 
 const cards = new Map();
@@ -14,6 +14,7 @@ function link(word, path, name) {
 
 function newCard(station) {
   const card = {
+    element: make("li"),
     state: make("span", { class: "state" }),
     facts: make("p", { class: "quiet figures" }),
     reason: make("p"),
@@ -21,7 +22,8 @@ function newCard(station) {
   const title = make("div", { class: "title" }, make("h2", { textContent: station.name }), card.state);
   const links = make("p", { class: "links" }, link("stations.watch", "/live", station.name));
   if (station.whip) links.append(link("stations.publish", "/publish", station.name));
-  byId("stations").append(make("li", {}, title, card.facts, card.reason, links));
+  card.element.append(title, card.facts, card.reason, links);
+  byId("stations").append(card.element);
   return card;
 }
 
@@ -37,13 +39,30 @@ function show(station) {
   notice(reason, reasonOf(station));
 }
 
+function dropAllBut(streams) {
+  const there = new Set(streams.map((station) => station.name));
+  for (const [name, { element }] of cards) {
+    if (there.has(name)) continue;
+    element.remove();
+    cards.delete(name);
+  }
+}
+
+function showNothing({ state, facts, reason }) {
+  showUnknown(state);
+  figures(facts, []);
+  notice(reason, null);
+}
+
 for (;;) {
   try {
     const { streams } = await read("/api/streams");
+    dropAllBut(streams);
     streams.forEach(show);
     notice(byId("notice"), streams.length ? null : ["stations.none"]);
-  } catch {
-    notice(byId("notice"), ["stations.no_server"]);
+  } catch (error) {
+    cards.forEach(showNothing);
+    notice(byId("notice"), troubleOf(error));
   }
   await pause(document.hidden ? 5000 : 1000);
 }

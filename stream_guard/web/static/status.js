@@ -1,7 +1,8 @@
 // What the API says of a station, in words.
 
-import { put } from "./words.js";
+import { toldOf } from "./api.js";
 import { told } from "./reasons.js";
+import { put } from "./words.js";
 
 const MOODS = { idle: "", starting: "warn", live: "good", degraded: "warn", stalled: "bad", failed: "bad" };
 
@@ -12,6 +13,17 @@ export function showState(badge, station) {
   const state = isIdle(station) ? "idle" : station.state;
   put(badge, ...(state in MOODS ? [`station.${state}`] : ["as_sent", { text: state }]));
   badge.dataset.mood = MOODS[state] ?? "warn";
+}
+
+// The last that was heard may be true no more.
+export function showUnknown(badge) {
+  put(badge, "station.unknown");
+  badge.dataset.mood = "";
+}
+
+// Returns what to put where the API tells nothing.
+export function troubleOf(error) {
+  return error.code === "no_answer" ? ["stations.no_server"] : toldOf(error);
 }
 
 // Returns what to put, null where all is well.

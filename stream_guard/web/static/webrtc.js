@@ -7,7 +7,8 @@ export function newConnection() {
   return new RTCPeerConnection({ iceServers: [] });
 }
 
-// Returns the address of the session, which ends with a DELETE.
+const sessions = new WeakMap(); // by connection, the address that a DELETE ends
+
 export async function negotiate(connection, endpoint) {
   await connection.setLocalDescription();
   const answer = await reach(endpoint, {
@@ -17,15 +18,17 @@ export async function negotiate(connection, endpoint) {
   });
   const text = await answer.text();
   if (answer.status !== 201) throw failureFrom(answer.status, text, answer.headers.get("Retry-After"));
-  const session = answer.headers.get("Location");
+  sessions.set(connection, answer.headers.get("Location"));
+  if (connection.signalingState === "closed") hangUp(connection); // while we waited for the answer
   await connection.setRemoteDescription({ type: "answer", sdp: text });
-  return session;
 }
 
 // The DELETE outlives the page, and goes first: to close the connection ends the session too.
-export function hangUp(connection, session) {
-  const told = session ? fetch(session, { method: "DELETE", keepalive: true }) : Promise.resolve();
-  return told.catch(() => {}).finally(() => connection?.close());
+export function hangUp(connection) {
+  const session = sessions.get(connection);
+  if (!session) return connection?.close();
+  const told = fetch(session, { method: "DELETE", keepalive: true });
+  return told.catch(() => {}).finally(() => connection.close());
 }
 
 // Settles when a connection is lost for good.

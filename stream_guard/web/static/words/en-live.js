@@ -42,11 +42,13 @@ export default {
   "publish.state.connecting": "Connecting",
   "publish.state.on": "Publishing",
   "publish.lost": "The connection was lost.",
+  "publish.camera_gone": "The camera is gone. It may have been unplugged, or the browser no longer permits it.",
   "publish.denied": "The browser was not allowed to use the camera.",
   "publish.no_camera": "There is no camera at this machine.",
   "publish.camera_busy": "The camera cannot be used; perhaps another program uses it.",
 
   "station.idle": "Off",
+  "station.unknown": "No answer",
   "station.starting": "Starting",
   "station.live": "Live",
   "station.degraded": "Covered",
@@ -87,6 +89,7 @@ export default {
 
   "error.no_webrtc": "This browser has no WebRTC.",
   "error.no_frames": "No picture came by WebRTC.",
+  "error.no_such_stream": "There is no such camera.",
   "error.no_codec": "Browser and server speak no common video codec.",
   "error.no_picture": "No picture came in time.",
   "error.not_on_air": "The camera has shown nothing yet; trying again soon.",

@@ -14,7 +14,7 @@ export default {
   "style.solid": "Solid",
   "style.icon": "Icon",
   "style.mosaic": "Mosaic",
-  "style.blur": "Blur",
+  "style.blur": "Blur (for the eye only)",
   "style.classic": "Classic (weak)",
 
   "strength": "Size of the cover",
@@ -50,7 +50,11 @@ export default {
   "choice.output.audio.drop": "Drop the sound",
   "choice.redact.draw_boxes.true": "frames drawn",
   "choice.redact.allow_weak.true": "weak styles permitted",
-  "choice.verify": "result proven",
+  "choice.verify": "with proof",
+  "choice.verified": "result proven",
+
+  "field.list": "Write one or more of these, with commas between them: {names}",
+  "field.zones": "Write three corners or more, each x,y from 0 to 1, and a semicolon between zones: 0,0 0.5,0 0.5,0.4",
 
   "look.title": "Look at {name}",
   "look.moment": "Moment",

@@ -42,11 +42,13 @@ export default {
   "publish.state.connecting": "正在连接",
   "publish.state.on": "正在发布",
   "publish.lost": "连接已断开。",
+  "publish.camera_gone": "摄像头已断开。它可能被拔下，或浏览器不再允许使用。",
   "publish.denied": "浏览器未获准使用摄像头。",
   "publish.no_camera": "这台机器没有摄像头。",
   "publish.camera_busy": "无法使用摄像头；可能被其他程序占用。",
 
   "station.idle": "未使用",
+  "station.unknown": "无响应",
   "station.starting": "正在启动",
   "station.live": "实时",
   "station.degraded": "已遮盖",
@@ -87,6 +89,7 @@ export default {
 
   "error.no_webrtc": "此浏览器没有 WebRTC。",
   "error.no_frames": "WebRTC 没有传来画面。",
+  "error.no_such_stream": "没有这个摄像头。",
   "error.no_codec": "浏览器和服务器没有共同的视频编码。",
   "error.no_picture": "画面没有及时到达。",
   "error.not_on_air": "摄像头还没有画面；稍后重试。",

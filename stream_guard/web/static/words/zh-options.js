@@ -14,7 +14,7 @@ export default {
   "style.solid": "纯色",
   "style.icon": "图标",
   "style.mosaic": "马赛克",
-  "style.blur": "模糊",
+  "style.blur": "模糊（仅防肉眼辨认）",
   "style.classic": "传统（弱）",
 
   strength: "遮盖范围",
@@ -50,7 +50,11 @@ export default {
   "choice.output.audio.drop": "去掉声音",
   "choice.redact.draw_boxes.true": "画框",
   "choice.redact.allow_weak.true": "允许弱样式",
-  "choice.verify": "核验结果",
+  "choice.verify": "含核验",
+  "choice.verified": "结果已核验",
+
+  "field.list": "请填写以下一项或多项，用逗号分隔：{names}",
+  "field.zones": "请填写三个或更多顶点，每个写作 x,y，取值 0 到 1；多个区域用分号分隔：0,0 0.5,0 0.5,0.4",
 
   "look.title": "查看 {name}",
   "look.moment": "时刻",
