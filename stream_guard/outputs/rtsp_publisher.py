@@ -34,6 +34,7 @@ _POLL_S: Final = 0.25
 _KEEP_ALIVE_S: Final = 20.0
 _MOST_BYTES: Final = 65_536
 """Of an answer."""
+_NO_ANSWER: Final = "it does not answer as an RTSP server does"
 _FIELD: Final = re.compile(r'(\w+)=(?:"([^"]*)"|([^",\s]+))')
 
 
@@ -155,29 +156,43 @@ class Publisher:
         return "\r\n".join((*lines, "", "")).encode() + body
 
     def _answer(self) -> _Answer:
-        """Return the next answer; what else the server sends in between is skipped."""
+        """Return the next answer; its body, and what else the server sends in between, is skipped."""
         deadline_s = time.monotonic() + _ANSWER_S
-        while True:
-            if self._received[:1] == b"$" and len(self._received) >= 4:
-                end = 4 + int.from_bytes(self._received[2:4], "big")
-            else:
-                end = self._received.find(b"\r\n\r\n") + 4
-            if 4 <= end <= len(self._received):
-                head, self._received = self._received[:end], self._received[end:]
-                if head[:1] != b"$":
-                    return self._parsed(head)
-            elif time.monotonic() > deadline_s or len(self._received) > _MOST_BYTES:
-                raise self._failure("it does not answer as an RTSP server does")
-            elif more := self._socket.recv(4096):
-                self._received += more
-            else:
+        self._receive(4, deadline_s)
+        while self._received[:1] == b"$":
+            self._skip(4 + int.from_bytes(self._received[2:4], "big"), deadline_s)
+            self._receive(4, deadline_s)
+        while (end := self._received.find(b"\r\n\r\n") + 4) < 4:
+            self._receive(len(self._received) + 1, deadline_s)
+        answer = self._parsed(self._received[:end])
+        self._skip(end + self._body_bytes(answer), deadline_s)
+        return answer
+
+    def _receive(self, least_bytes: int, deadline_s: float) -> None:
+        """Wait until so much is there that has not been skipped."""
+        while len(self._received) < least_bytes:
+            if time.monotonic() > deadline_s or least_bytes > _MOST_BYTES:
+                raise self._failure(_NO_ANSWER)
+            more = self._socket.recv(4096)
+            if not more:
                 raise self._failure("it closed the connection")
+            self._received += more
+
+    def _skip(self, count: int, deadline_s: float) -> None:
+        self._receive(count, deadline_s)
+        self._received = self._received[count:]
+
+    def _body_bytes(self, answer: _Answer) -> int:
+        length = next(iter(answer.all("content-length")), "0")
+        if not re.fullmatch(r"[0-9]{1,9}", length):
+            raise self._failure(_NO_ANSWER)
+        return int(length)
 
     def _parsed(self, head: bytes) -> _Answer:
         first, *lines = head.decode("utf-8", "replace").strip().split("\r\n")
         matched = re.fullmatch(r"RTSP/1\.\d (\d{3})\b.*", first)
         if matched is None:
-            raise self._failure("it does not answer as an RTSP server does")
+            raise self._failure(_NO_ANSWER)
         pairs = [line.partition(":")[::2] for line in lines]
         return _Answer(int(matched[1]), tuple((name.strip().lower(), value.strip()) for name, value in pairs))
 
