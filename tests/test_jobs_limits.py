@@ -13,8 +13,9 @@ import pytest
 
 from stream_guard.errors import ExitCode, OutputError
 from stream_guard.jobs import queue as queue_module
-from stream_guard.jobs.job import Deleted, JobFailed, JobState, NoRoom, QueueFull, TooLarge
+from stream_guard.jobs.job import Deleted, JobFailed, JobState, NoRoom, NoSuchJob, QueueFull, TooLarge
 from stream_guard.jobs.ledger import Ledger
+from stream_guard.jobs.room import Room
 from tests.queues import PORTRAIT, WALK, eventually, hand_in, over, queue, workers_of
 
 
@@ -144,6 +145,31 @@ def test_everything_of_a_job_expires(tmp_path: Path) -> None:
         news = watch.take(5.0)
         assert Deleted(job.id) in news
         assert Deleted(waiting.id) in news
+        assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("size", [1000, None])
+def test_an_upload_that_is_deleted_while_it_claims_room_holds_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int | None
+) -> None:
+    claim, deletions = Room.claim, list[threading.Thread]()
+
+    def late(room: Room, job_id: str, bytes_: int) -> None:
+        if bytes_:
+            deletions.append(threading.Thread(target=jobs.delete, args=(job_id,)))
+            deletions[-1].start()
+            deletions[-1].join(0.5)
+        claim(room, job_id, bytes_)
+
+    with queue(tmp_path) as jobs:
+        monkeypatch.setattr(Room, "claim", late)
+        with jobs.upload("a.mp4", size) as upload:
+            if not deletions:
+                upload.write(b"x" * 1000)
+            deletions[0].join()
+            with pytest.raises(NoSuchJob):
+                upload.write(b"y")
+        assert jobs.health().bytes_used == 0
         assert not [path for path in tmp_path.iterdir() if path.is_dir()]
 
 

@@ -125,13 +125,13 @@ class JobQueue:
         Raises:
             QueueFull, TooLarge, NoRoom
         """
-        with self._ledger.changed:  # so that no two get the last place
-            self.admit(size)
-            job = self._ledger.put(_new(names.shown(name), size or 0))
         with ExitStack() as undo:
-            undo.callback(self._discard, job.id)
-            self._room.claim(job.id, job.bytes_in)
-            handle = self._folder.create(job.id, job.name)
+            with self._ledger.changed:  # so that no two get the last place, and none is deleted half-made
+                self.admit(size)
+                job = self._ledger.put(_new(names.shown(name), size or 0))
+                undo.callback(self._discard, job.id)
+                self._room.claim(job.id, job.bytes_in)
+                handle = self._folder.create(job.id, job.name)
             undo.pop_all()
         most_bytes = int(self._limits.upload_gb * GB)
         return Upload(job, handle, most_bytes, self._ledger, self._room, self._take_in, self._discard)
