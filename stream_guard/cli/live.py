@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from stream_guard.broadcast import Broadcast
     from stream_guard.model.live import Status
+    from stream_guard.outputs.output import OutputStatus
     from stream_guard.settings.live import Camera
 
 _EVERY_S: Final = 1.0
@@ -171,6 +172,10 @@ def _table(broadcast: Broadcast) -> Any:
             delay, str(figures["faces"]), str(figures["load_step"]), str(broadcast.viewers(figures["name"])),
         )  # fmt: skip
     for output in broadcast.output_statuses():
-        trouble = output.reason or f"{output.sent} sent, {output.dropped} dropped, {output.viewers} viewer(s)"
-        table.add_row(output.name, trouble)
+        table.add_row(output.name, output.reason or _sent(output))
     return table
+
+
+def _sent(output: OutputStatus) -> str:
+    viewers = "" if output.viewers is None else f", {output.viewers} viewer(s)"
+    return f"{output.sent} sent, {output.dropped} dropped{viewers}"

@@ -37,7 +37,8 @@ class OutputStatus:
     """Pictures that went out."""
     dropped: int = 0
     """Pictures that did not, because the receiver was too slow."""
-    viewers: int = 0
+    viewers: int | None = None
+    """None where the output knows of none."""
 
 
 class Output(Protocol):
