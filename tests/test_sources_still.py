@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 from stream_guard.errors import InputError, OutputError, PipelineError
 from stream_guard.model.frame import Frame
 from stream_guard.model.geometry import Box
-from stream_guard.sinks.still import SUFFIXES, StillSink, suffix_for
+from stream_guard.sinks.still import SUFFIXES, StillSink
 from stream_guard.sources.kind import sniff
 from stream_guard.sources.still import StillSource
 from tests.media import displayed, run, scene
@@ -254,12 +254,6 @@ def test_one_redacted_frame_and_no_more(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="there was no picture"):
         sink.finish()
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
-
-
-def test_the_format_is_kept_by_default(tmp_path: Path) -> None:
-    for suffix, wanted in ((".jpg", ".jpg"), (".gif", ".png"), (".webp", ".webp"), (".tiff", ".tif")):
-        picture().save(tmp_path / f"a{suffix}")
-        assert suffix_for(StillSource(tmp_path / f"a{suffix}").media) == wanted
 
 
 def test_heic_and_sixteen_bit_samples(footage: Path, tmp_path: Path) -> None:
