@@ -17,12 +17,12 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import md5
 from types import TracebackType
 from typing import Final
 from urllib.parse import urlsplit
 
 from stream_guard.errors import OutputError
+from stream_guard.outputs.digest import fields_of, hashed
 from stream_guard.outputs.target import Target
 
 _PORTS: Final = {"rtsp": 554, "rtsps": 322}
@@ -35,7 +35,6 @@ _KEEP_ALIVE_S: Final = 20.0
 _MOST_BYTES: Final = 65_536
 """Of an answer."""
 _NO_ANSWER: Final = "it does not answer as an RTSP server does"
-_FIELD: Final = re.compile(r'(\w+)=(?:"([^"]*)"|([^",\s]+))')
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +226,7 @@ class Publisher:
             raise self._failure("it wants a user and a password; set them")
         for challenge in challenges:
             if challenge.lower().startswith("digest "):
-                given = {name.lower(): quoted or bare for name, quoted, bare in _FIELD.findall(challenge)}
+                given = fields_of(challenge)
                 return lambda method, url: self._digest(given, method, url)
         address = urlsplit(self._target.url)
         if address.scheme != "rtsps" and address.hostname not in ("127.0.0.1", "::1", "localhost"):
@@ -237,22 +236,18 @@ class Publisher:
 
     def _digest(self, given: dict[str, str], method: str, url: str) -> str:
         user, realm, nonce = self._target.user, given.get("realm", ""), given.get("nonce", "")
-        first = _md5(f"{user}:{realm}:{self._target.password}")
-        second = _md5(f"{method}:{url}")
+        first = hashed(f"{user}:{realm}:{self._target.password}")
+        second = hashed(f"{method}:{url}")
         texts = {"username": user, "realm": realm, "nonce": nonce, "uri": url}
         if "auth" in given.get("qop", "").split(","):
             once = secrets.token_hex(8)
-            texts["response"] = _md5(f"{first}:{nonce}:00000001:{once}:auth:{second}")
+            texts["response"] = hashed(f"{first}:{nonce}:00000001:{once}:auth:{second}")
             extra = f', qop=auth, nc=00000001, cnonce="{once}"'
         else:
-            texts["response"], extra = _md5(f"{first}:{nonce}:{second}"), ""
+            texts["response"], extra = hashed(f"{first}:{nonce}:{second}"), ""
         if "opaque" in given:
             texts["opaque"] = given["opaque"]
         return "Digest " + ", ".join(f'{name}="{value}"' for name, value in texts.items()) + extra
 
     def _failure(self, reason: str) -> OutputError:
         return OutputError(f"{self._target} takes no stream: {reason}.")
-
-
-def _md5(text: str) -> str:
-    return md5(text.encode(), usedforsecurity=False).hexdigest()  # what the protocol has
