@@ -18,7 +18,7 @@ import pytest
 from stream_guard.errors import SettingsError, SourceLostError
 from stream_guard.live.load import LAST_STEP, STEPS, Load
 from stream_guard.live.mailbox import NewestWins
-from stream_guard.model.address import SafeUrl
+from stream_guard.model.address import SafeUrl, is_loopback
 from stream_guard.model.frame import Frame, Item, Passthrough
 from stream_guard.model.ports import LiveSource
 from stream_guard.settings.live import Camera
@@ -209,6 +209,16 @@ def test_an_address_is_shown_without_its_secrets() -> None:
     assert str(xm) == "rtsp://10.0.0.7/user=admin_password=***"
     assert url.with_secrets == f"rtsp://admin:{CANARY}@10.0.0.7:554/h264?token={CANARY}"
     assert SafeUrl.parsed("rtsp://h/x", "a b", "p@/:").with_secrets == "rtsp://a%20b:p%40%2F%3A@h/x"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost", "LOCALHOST"])
+def test_only_this_machine_reaches_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "10.0.0.7", "localhost.example", "127.0.0.1.example"])  # noqa: S104
+def test_others_reach_every_other_host(host: str) -> None:
+    assert not is_loopback(host)
 
 
 @pytest.mark.parametrize("password", [CANARY, f"12/{CANARY}", f"a/b{CANARY}"])

@@ -22,6 +22,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from stream_guard.errors import OutputError
+from stream_guard.model.address import is_loopback
 from stream_guard.outputs.digest import fields_of, hashed
 from stream_guard.outputs.target import Target
 
@@ -229,7 +230,7 @@ class Publisher:
                 given = fields_of(challenge)
                 return lambda method, url: self._digest(given, method, url)
         address = urlsplit(self._target.url)
-        if address.scheme != "rtsps" and address.hostname not in ("127.0.0.1", "::1", "localhost"):
+        if address.scheme != "rtsps" and not is_loopback(address.hostname or ""):
             raise self._failure("it wants the password in the clear; use rtsps")
         token = b64encode(f"{self._target.user}:{self._target.password}".encode()).decode()
         return lambda _method, _url: f"Basic {token}"
