@@ -22,9 +22,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from stream_guard.errors import OutputError
-from stream_guard.model.address import is_loopback
+from stream_guard.model.address import SafeUrl, is_loopback
 from stream_guard.outputs.digest import fields_of, hashed
-from stream_guard.outputs.target import Target
 
 _PORTS: Final = {"rtsp": 554, "rtsps": 322}
 _ANSWER_S: Final = 5.0
@@ -51,7 +50,7 @@ class Publisher:
     """One recording connection; a context manager that ends it."""
 
     def __init__(
-        self, target: Target, sdp: bytes, tracks: Sequence[str], stopped: Callable[[], bool]
+        self, target: SafeUrl, sdp: bytes, tracks: Sequence[str], stopped: Callable[[], bool]
     ) -> None:
         """Connect and begin to record.
 
@@ -223,7 +222,7 @@ class Publisher:
 
     def _answer_to(self, challenges: list[str]) -> Callable[[str, str], str]:
         """Return what makes the Authorization header of a request; a digest where the server knows it."""
-        if self._target.password is None:
+        if not self._target.password:
             raise self._failure("it wants a user and a password; set them")
         for challenge in challenges:
             if challenge.lower().startswith("digest "):
