@@ -290,6 +290,17 @@ def test_the_newest_frame_wins_and_no_sound_is_dropped_for_it() -> None:
     assert box.dropped == 2
 
 
+def test_sound_that_nobody_takes_pushes_out_the_oldest_sound_and_no_frame() -> None:
+    box = NewestWins()
+    box.put(_frame())
+    for number in range(502):
+        box.put(Passthrough(number))
+    frame, *sound = _taken(box, 500)
+    assert isinstance(frame, Frame)
+    assert [item.payload for item in sound if isinstance(item, Passthrough)] == list(range(3, 502))
+    assert box.dropped == 0
+
+
 def test_frames_of_the_last_moment_wait_for_a_look_that_takes_long() -> None:
     box, frames = NewestWins(patience_s=0.2), [_frame() for _ in range(4)]
     box.put(frames[0])
