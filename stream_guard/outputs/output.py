@@ -27,12 +27,12 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class OutputStatus:
-    """One reading of an output; what it may hold is what everybody may see (no address, no password)."""
+    """One reading of an output; it holds nothing but what everybody may see: addresses without secrets."""
 
     name: str
     running: bool
     reason: str | None = None
-    """Why nothing goes out at present, in one sentence."""
+    """Why nothing goes out at present, in one sentence; it may name the address."""
     sent: int = 0
     """Pictures that went out."""
     dropped: int = 0
