@@ -111,7 +111,7 @@ def stages(path: str, target: str, preset: str) -> dict[str, float]:
     """
     settings = Settings.model_validate({"detect": {"preset": preset}, "output": {"overwrite": True}})
     with Guard(settings) as guard:
-        guard._loaded()
+        guard.load()
         clock, alone, whole = Clock(), Clock(), Clock()
         alone.timed("all", _pass)(guard, Path(path), None, clock)
         whole.timed("all", _pass)(guard, Path(path), Path(target), Clock())

@@ -87,7 +87,7 @@ def measured(variant: Variant, files: Sequence[Case]) -> Point:
     by_size, longest, frames, cpu_s = dict.fromkeys(SIZES, Tally()), 0, 0, 0.0
     with Guard(settings) as guard, TemporaryDirectory(prefix="stream-guard-curves-") as folder:
         guard._preset = variant.preset
-        guard._loaded()
+        guard.load()
         for case in files:
             made, start = Path(folder, f"{case.source.stem}.mp4"), time.process_time()
             guard.redact(case.source, made)

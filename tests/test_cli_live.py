@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import av
 import httpx
@@ -85,12 +88,33 @@ def test_a_camera_is_served_recorded_and_shown_at_once(tmp_path: Path) -> None:
             told(process, name="door", state="live")
             served = frames_from(f"rtsp://127.0.0.1:{rtsp}/door", 10)
             assert {(f.width, f.height) for f in served} == {(640, 360)}
+            outputs: Any = told(process, name="door")["outputs"]
+            assert {o["name"]: o["viewers"] is None for o in outputs} == {"rtsp": False, "record door": True}
             answer = httpx.get(f"{address}api/streams").text + httpx.get(f"{address}metrics").text
             assert "door" in answer
             assert CANARY not in answer + " ".join(process.args)  # type: ignore[arg-type]
     segments = (tmp_path / "recorded").glob("door_*.mp4")
     recorded = [(f.width, f.height) for segment in segments for f in frames(segment)]
     assert recorded.count((640, 360)) >= 10  # others show the card that was there before the camera
+
+
+def test_a_terminal_shows_viewers_only_where_they_are_counted(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    ways = ("--hls", tmp_path / "hls", "--rtsp-serve", f"127.0.0.1:{free_port()}")
+    wide = os.environ | {"COLUMNS": "200"}
+    process = subprocess.Popen(command("live", "test:", *ways), stderr=theirs, env=wide)
+    os.close(theirs)
+    shown = b""
+    while not re.search(rb"[1-9]\d* sent", shown):
+        shown += os.read(ours, 4096)
+    process.send_signal(signal.SIGINT)
+    with suppress(OSError):  # the terminal's end
+        while os.read(ours, 4096):
+            pass
+    os.close(ours)
+    assert process.wait(30) == 0
+    assert re.search(rb"rtsp +0 sent, 0 dropped, 0 viewer\(s\)", shown)
+    assert re.search(rb"hls live +\d+ sent, \d+ dropped *\r", shown)
 
 
 def test_two_cameras_one_of_them_dead(tmp_path: Path) -> None:

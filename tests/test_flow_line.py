@@ -137,7 +137,6 @@ def test_a_full_mailbox_makes_its_producer_wait() -> None:
 class _Stream:
     """A source of frames and packets that may fail, and notes whether it was closed."""
 
-    live = False
     media = Media("stream", None, "test", WIDTH, HEIGHT, FPS, frame_count=40)
 
     def __init__(self, fail_at: int | None = None) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -10,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from stream_guard.errors import ExitCode, OutputError
-from stream_guard.jobs.job import Deleted, JobFailed, JobState, NoRoom, QueueFull, TooLarge
+from stream_guard.jobs import queue as queue_module
+from stream_guard.jobs.job import Deleted, JobFailed, JobState, NoRoom, NoSuchJob, QueueFull, TooLarge
 from stream_guard.jobs.ledger import Ledger
+from stream_guard.jobs.room import Room
 from tests.queues import PORTRAIT, WALK, eventually, hand_in, over, queue, workers_of
 
 
@@ -142,6 +146,59 @@ def test_everything_of_a_job_expires(tmp_path: Path) -> None:
         assert Deleted(job.id) in news
         assert Deleted(waiting.id) in news
         assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("size", [1000, None])
+def test_an_upload_that_is_deleted_while_it_claims_room_holds_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int | None
+) -> None:
+    claim, deletions = Room.claim, list[threading.Thread]()
+
+    def late(room: Room, job_id: str, bytes_: int) -> None:
+        if bytes_:
+            deletions.append(threading.Thread(target=jobs.delete, args=(job_id,)))
+            deletions[-1].start()
+            deletions[-1].join(0.5)
+        claim(room, job_id, bytes_)
+
+    with queue(tmp_path) as jobs:
+        monkeypatch.setattr(Room, "claim", late)
+        with jobs.upload("a.mp4", size) as upload:
+            if not deletions:
+                upload.write(b"x" * 1000)
+            deletions[0].join()
+            with pytest.raises(NoSuchJob):
+                upload.write(b"y")
+        assert jobs.health().bytes_used == 0
+        assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+
+
+def test_a_deletion_that_fails_is_told_tried_again_and_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rmtree, freed, held = shutil.rmtree, threading.Event(), set[str]()
+
+    def while_somebody_reads(path: Path) -> None:
+        if not freed.is_set() and (not held or path.name in held):
+            held.add(path.name)
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        rmtree(path)
+
+    monkeypatch.setattr(shutil, "rmtree", while_somebody_reads)
+    monkeypatch.setattr(queue_module, "_TRY_AGAIN_S", 0.1)
+    with queue(tmp_path, keep_hours=1 / 3600) as jobs:
+        waiting = [hand_in(jobs, PORTRAIT, start=False) for _ in range(2)]
+        eventually(lambda: _originals(tmp_path) == 1)
+        eventually(lambda: "Device or resource busy" in (jobs.health().trouble or ""))
+        assert jobs.health().bytes_used == PORTRAIT.stat().st_size
+        freed.set()
+        eventually(lambda: jobs.health().trouble is None)
+        assert (_originals(tmp_path), jobs.jobs(), jobs.health().bytes_used) == (0, [], 0)
+    assert held == {f".gone-{waiting[0].id}"}
+
+
+def _originals(folder: Path) -> int:
+    return len(list(folder.rglob("original*")))
 
 
 def test_workers_that_cannot_start_show_and_jobs_stay_queued(

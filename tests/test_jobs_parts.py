@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +108,22 @@ def test_a_watch_hears_of_each_job_once_with_its_newest_state(tmp_path: Path) ->
     ledger.put(_JOB)
     assert watch.take(0.0) == []
     assert len(woken) == 3
+    table.close()
+
+
+def test_a_watch_begins_and_ends_while_a_row_is_written(tmp_path: Path) -> None:
+    table = Table(tmp_path / "jobs.sqlite")
+    ledger = Ledger(table, 100.0)
+
+    def look() -> None:
+        with ledger.watch(None) as watch:
+            watch.take(0)
+
+    thread = threading.Thread(target=look, daemon=True)
+    with ledger.changed:  # as it is while the disk is slow
+        thread.start()
+        thread.join(5)
+        assert not thread.is_alive()
     table.close()
 
 

@@ -19,7 +19,7 @@ import pytest
 from stream_guard.errors import SettingsError, SourceLostError
 from stream_guard.live.load import LAST_STEP, STEPS, Load
 from stream_guard.live.mailbox import NewestWins
-from stream_guard.model.address import SafeUrl
+from stream_guard.model.address import SafeUrl, is_loopback
 from stream_guard.model.frame import Frame, Item, Passthrough
 from stream_guard.model.ports import LiveSource
 from stream_guard.settings.live import Camera
@@ -212,6 +212,16 @@ def test_an_address_is_shown_without_its_secrets() -> None:
     assert SafeUrl.parsed("rtsp://h/x", "a b", "p@/:").with_secrets == "rtsp://a%20b:p%40%2F%3A@h/x"
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost", "LOCALHOST"])
+def test_only_this_machine_reaches_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "10.0.0.7", "localhost.example", "127.0.0.1.example"])  # noqa: S104
+def test_others_reach_every_other_host(host: str) -> None:
+    assert not is_loopback(host)
+
+
 @pytest.mark.parametrize("password", [CANARY, f"12/{CANARY}", f"a/b{CANARY}"])
 def test_a_password_on_the_command_line_is_refused(password: str) -> None:
     with pytest.raises(SettingsError, match="can be read by everybody") as caught:
@@ -286,6 +296,17 @@ def test_the_newest_frame_wins_and_no_sound_is_dropped_for_it() -> None:
     assert [item.payload if isinstance(item, Passthrough) else "frame" for item in got] == ["a", "b", "frame"]
     assert got[2] is frames[2]
     assert box.dropped == 2
+
+
+def test_sound_that_nobody_takes_pushes_out_the_oldest_sound_and_no_frame() -> None:
+    box = NewestWins()
+    box.put(_frame())
+    for number in range(502):
+        box.put(Passthrough(number))
+    frame, *sound = _taken(box, 500)
+    assert isinstance(frame, Frame)
+    assert [item.payload for item in sound if isinstance(item, Passthrough)] == list(range(3, 502))
+    assert box.dropped == 0
 
 
 def test_frames_of_the_last_moment_wait_for_a_look_that_takes_long() -> None:

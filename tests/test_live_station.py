@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 from threading import Event
@@ -19,11 +20,13 @@ from stream_guard.live.session import Judges, Session
 from stream_guard.model.address import SafeUrl
 from stream_guard.model.frame import Frame, Item
 from stream_guard.model.live import State
-from stream_guard.model.verdict import Detection
+from stream_guard.model.ports import Redactor
+from stream_guard.model.redacted import RedactedFrame
+from stream_guard.model.verdict import Cover, Detection
 from stream_guard.sources.camera import Framer
 from stream_guard.sources.handed import HandedSource
 from stream_guard.sources.rtsp import RtspSource
-from tests.cameras import Fault, Faulty, RtspCamera, TestBench, planted_file, require_rtsp_server
+from tests.cameras import Fault, Faulty, RtspCamera, TestBench, painter, planted_file, require_rtsp_server
 from tests.stations import planted, shows_code, until
 from tests.watching import on_air
 
@@ -236,20 +239,61 @@ def test_nobody_publishes_then_somebody_does_and_leaves() -> None:
         assert (seen.station.status().reconnects, bench.judged) == (0, 1)
 
 
-def test_frames_that_were_not_final_are_never_shown() -> None:
-    """The source ends while its last frames wait for their covers."""
+class _Counted:
+    """A redactor that knows how many frames it has painted."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self.painted = 0
+
+    def render(self, frame: Frame, cover: Cover) -> RedactedFrame:
+        self.painted += 1
+        return self._redactor.render(frame, cover)
+
+
+def test_frames_that_were_not_final_are_never_shown_and_not_even_painted() -> None:
+    """The source ends for good while its last frames wait for their covers."""
+    redactor = _Counted(painter())
+
+    class Bench(TestBench):
+        def judges(self) -> Judges:
+            return replace(super().judges(), redactor=redactor)
+
+    def final() -> int:
+        return 20 - 6 - seen.station.status().dropped
 
     class Short(Planted):
         def items(self, stopped: Event) -> Iterator[Item]:
-            for count, item in enumerate(super().items(stopped)):
-                if count == 20:
-                    raise SourceLostError("planted was lost")
-                yield item
+            if not self._count:
+                yield from islice(super().items(stopped), 20)
+                assert until(lambda: redactor.painted == final())
+            raise SourceLostError("planted was lost")
 
-    with on_air(Short()) as seen:
-        assert until(lambda: seen.station.status().reconnects >= 1)
-        real = [card for _, card in seen.frames if not card]
-    assert 0 < len(real) <= 2 * (20 - 6)
+    with on_air(Short(), Bench()) as seen:
+        assert until(lambda: seen.station.status().reason == "planted was lost")
+    real = [card for _, card in seen.frames if not card]
+    assert 0 < len(real) == redactor.painted == final()
+
+
+def test_what_a_hanging_detector_says_at_last_is_not_shown() -> None:
+    looks, go_on = Event(), Event()
+
+    def fault(late: int, right: Sequence[Detection]) -> Sequence[Detection]:
+        looks.set()
+        go_on.wait(20)
+        return right
+
+    shown: list[object] = []
+    judges = TestBench(lambda: Faulty(fault, spared=0), lag=0).judges()
+    session = Session(judges, lambda _session, item, _taken_s: shown.append(item))
+    session.put(
+        Framer("cam").frame(av.VideoFrame.from_ndarray(planted(), "rgb24").reformat(format="yuv420p"))
+    )
+    assert looks.wait(20)
+    assert not session.end()
+    go_on.set()
+    assert until(lambda: not session.hangs)
+    assert shown == []
 
 
 @pytest.fixture(scope="module")

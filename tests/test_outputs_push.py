@@ -67,7 +67,7 @@ def recorder(file: Path, *who: str, port: int = 0) -> Iterator[Recorder]:
 
 @contextmanager
 def pushing(
-    feeder: Feeder, url: str, user: str = "", password: str | None = None, sound: Any = None
+    feeder: Feeder, url: str, user: str = "", password: str = "", sound: Any = None
 ) -> Iterator[Sessions]:
     branches = Branches(feeder.hub)
     output = rtsp_push(Feed("cam1", feeder.hub, branches, lambda: sound), target_of(url, user, password))
@@ -184,13 +184,22 @@ def consents_then_freezes(connection: socket.socket) -> None:
 def _consent(connection: socket.socket) -> None:
     """Say yes to ANNOUNCE, SETUP and RECORD."""
     for number in (1, 2, 3):
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += connection.recv(1)
-        left = int(found[1]) if (found := re.search(rb"Content-Length: (\d+)", head)) else 0
-        while left:
-            left -= len(connection.recv(left))
+        _hear_one(connection)
         connection.sendall(b"RTSP/1.0 200 OK\r\nCSeq: %d\r\nSession: 1\r\n\r\n" % number)
+
+
+def _hear_one(connection: socket.socket) -> bytes:
+    """Return the head of a request, once its body has come too."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        byte = connection.recv(1)
+        if not byte:
+            raise ConnectionResetError
+        head += byte
+    left = int(found[1]) if (found := re.search(rb"Content-Length: (\d+)", head)) else 0
+    while left:
+        left -= len(connection.recv(left))
+    return head
 
 
 def _talks_nonsense(connection: socket.socket) -> None:
@@ -199,6 +208,14 @@ def _talks_nonsense(connection: socket.socket) -> None:
 
 def _floods(connection: socket.socket) -> None:
     connection.sendall(b"x" * 100_000)
+
+
+def _promises_too_much(connection: socket.socket) -> None:
+    connection.sendall(b"RTSP/1.0 200 OK\r\nContent-Length: 99999999\r\n\r\n")
+
+
+def _counts_in_words(connection: socket.socket) -> None:
+    connection.sendall(b"RTSP/1.0 200 OK\r\nContent-Length: ten\r\n\r\n")
 
 
 def _hangs_up(connection: socket.socket) -> None:
@@ -212,6 +229,8 @@ def _hangs_up(connection: socket.socket) -> None:
         (consents_then_freezes, "has taken nothing"),
         (_talks_nonsense, "does not answer as an RTSP server does"),
         (_floods, "does not answer as an RTSP server does|reset"),
+        (_promises_too_much, "does not answer as an RTSP server does"),
+        (_counts_in_words, "does not answer as an RTSP server does"),
         (_hangs_up, "closed the connection|reset|broken pipe"),
     ],
 )
@@ -230,6 +249,29 @@ def test_a_rude_server_is_reported_and_holds_nobody_up(
             assert until(lambda: feeder.published > published + 5, 2)
         assert feeder.slowest_s < 0.2
     assert new_threads(before) == set()
+
+
+def _asks_with_a_page(connection: socket.socket) -> None:
+    """Want a password, in words for people too, and begin every answer with a receiver's report."""
+    page = b"<html>401 Unauthorized</html>"
+    challenge = b'WWW-Authenticate: Digest realm="x", nonce="1"\r\n'
+    with suppress(OSError):
+        _hear_one(connection)
+        connection.sendall(b"$\x01\x00\x03abcRTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n" + challenge)
+        connection.sendall(b"Content-Length: %d\r\n\r\n" % len(page))
+        time.sleep(0.1)  # the page comes by itself
+        connection.sendall(page)
+        assert b"Authorization: Digest" in _hear_one(connection)
+        for _ in range(3):
+            connection.sendall(b"RTSP/1.0 200 OK\r\nSession: 1\r\nContent-Length: 2\r\n\r\nOK")
+            _hear_one(connection)
+
+
+def test_the_body_of_an_answer_is_no_answer() -> None:
+    with rude(_asks_with_a_page) as port:
+        target = target_of(f"rtsp://127.0.0.1:{port}/cam1", "me", CANARY)
+        with rtsp_publisher.Publisher(target, b"v=0\r\n", ("trackID=0",), lambda: False):
+            pass
 
 
 def test_stopping_does_not_wait_for_a_frozen_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,4 +351,7 @@ def test_a_password_in_an_address_is_taken_out() -> None:
     target = target_of(f"rtsp://me:{CANARY}%21@host:554/a?token={CANARY}")
     assert (target.user, target.password) == ("me", CANARY + "!")
     assert str(target) == "rtsp://host:554/a"
-    assert CANARY not in str(target)
+    assert str(target_of(f"rtsp://host/live;password={CANARY}")) == "rtsp://host/live;password=***"
+    with pytest.raises(OutputError, match="write %2F for a slash in a password") as caught:
+        target_of(f"rtsp://me:12/{CANARY}@host/a")
+    assert CANARY not in repr(caught.getrepr())

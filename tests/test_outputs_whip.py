@@ -24,7 +24,7 @@ CANARY = "Canary-7715"
 
 
 @contextmanager
-def pushing(feeder: Feeder, url: str, token: str | None = None) -> Iterator[Sessions]:
+def pushing(feeder: Feeder, url: str, token: str = "") -> Iterator[Sessions]:
     branches = Branches(feeder.hub)
     output = push(Feed("cam1", feeder.hub, branches), target_of(url, password=token))
     output.start()
@@ -62,7 +62,7 @@ def test_a_refusal_is_said_without_the_token(
     refusing: Endpoint, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(whip_push, "_CONNECT_S", 1.0)
-    token = CANARY if refusing.token else None
+    token = CANARY if refusing.token else ""
     with endpoint(refusing) as found, Feeder() as feeder, pushing(feeder, found.url, token) as output:
         assert until(lambda: output.status().reason is not None)
         reason = output.status().reason or ""

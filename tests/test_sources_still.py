@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 from stream_guard.errors import InputError, OutputError, PipelineError
 from stream_guard.model.frame import Frame
 from stream_guard.model.geometry import Box
-from stream_guard.sinks.still import SUFFIXES, StillSink, suffix_for
+from stream_guard.sinks.still import SUFFIXES, StillSink
 from stream_guard.sources.kind import sniff
 from stream_guard.sources.still import StillSource
 from tests.media import displayed, run, scene

@@ -7,13 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Final
 
 import click
 
 from stream_guard.flow.progress import Listener, Progress
 
-Mode = Literal["auto", "bar", "lines", "json", "none"]
 MODES: Final = ("auto", "bar", "lines", "json", "none")
 _LINE_EVERY_S: Final = 5.0
 

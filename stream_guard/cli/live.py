@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from stream_guard.broadcast import Broadcast
     from stream_guard.model.live import Status
+    from stream_guard.outputs.output import OutputStatus
     from stream_guard.settings.live import Camera
 
 _EVERY_S: Final = 1.0
@@ -31,8 +32,7 @@ _JSON_EVERY_S: Final = 5.0
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("--all", "everything", is_flag=True, help="Every source of the settings file.")
 @click.option("--loop", is_flag=True, help="Play a file again and again.")
-@click.option("--webrtc", is_flag=True, help="Serve a viewer page with WebRTC; the default.")
-@click.option("--mjpeg", is_flag=True, help="Serve Motion JPEG; by the same server as --webrtc.")
+@click.option("--webrtc", is_flag=True, help="Serve a viewer page with WebRTC or Motion JPEG; the default.")
 @click.option(
     "--rtsp-serve", metavar="[HOST]:PORT", help="Serve every station as rtsp://HOST:PORT/NAME to recorders."
 )
@@ -69,7 +69,7 @@ def live(
     from stream_guard.broadcast import Broadcast, Ways
     from stream_guard.stations import source_of
 
-    web = ways.pop("webrtc") | ways.pop("mjpeg") or not any(ways.values())
+    web = ways.pop("webrtc") or not any(ways.values())
     wanted = Ways(web=web, **ways)
     feeds = {name: source_of(camera, name, loop=loop) for name, camera in chosen.items()}
     with Broadcast(feeds, wanted, found.settings) as broadcast, _telling(progress, broadcast) as tell:
@@ -77,7 +77,7 @@ def live(
     return ExitCode.DONE
 
 
-_WAYS: Final = ("webrtc", "mjpeg", "rtsp_serve", "push", "hls", "record", "virtual_camera")
+_WAYS: Final = ("webrtc", "rtsp_serve", "push", "hls", "record", "virtual_camera")
 
 
 def _chosen(sources: tuple[str, ...], everything: bool, cameras: Mapping[str, Camera]) -> dict[str, Camera]:
@@ -171,6 +171,10 @@ def _table(broadcast: Broadcast) -> Any:
             delay, str(figures["faces"]), str(figures["load_step"]), str(broadcast.viewers(figures["name"])),
         )  # fmt: skip
     for output in broadcast.output_statuses():
-        trouble = output.reason or f"{output.sent} sent, {output.dropped} dropped, {output.viewers} viewer(s)"
-        table.add_row(output.name, trouble)
+        table.add_row(output.name, output.reason or _sent(output))
     return table
+
+
+def _sent(output: OutputStatus) -> str:
+    viewers = "" if output.viewers is None else f", {output.viewers} viewer(s)"
+    return f"{output.sent} sent, {output.dropped} dropped{viewers}"

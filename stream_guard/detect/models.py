@@ -61,13 +61,13 @@ def _entry(folder: Path, entry: dict[str, Any]) -> ModelFile:
     )
 
 
-def load_verified(name: str, folder: Path | None = None) -> bytes:
+def load_verified(name: str) -> bytes:
     """Return a model's bytes after checking their SHA-256.
 
     Raises:
         ModelError: the file is missing, not listed, or altered.
     """
-    listed = {model.path.name: model for model in read_manifest(folder)}
+    listed = {model.path.name: model for model in read_manifest()}
     if name not in listed:
         raise ModelError(f"model {name} is not in the manifest; known are {', '.join(sorted(listed))}")
     model = listed[name]

@@ -39,9 +39,9 @@ class YuNet:
 
     name = "yunet"
 
-    def __init__(self, floor: float, model: bytes | None = None) -> None:
+    def __init__(self, floor: float) -> None:
         """Load the network; detections scoring under `floor` are not reported."""
-        self._session: InferenceSession | None = onnx_session(model or load_verified(MODEL))
+        self._session: InferenceSession | None = onnx_session(load_verified(MODEL))
         self._floor = floor
         self._blobs = Blobs()
 

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ class Folder:
             OutputError: it cannot be made, is somebody else's, or another server uses it.
         """
         self.path = path.absolute()
+        self._removing = threading.Lock()
         with translated(str(self.path)):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self.path.stat().st_uid != os.geteuid():
@@ -75,12 +77,18 @@ class Folder:
                     path.unlink()
 
     def remove(self, job_id: str) -> None:
-        """Remove a job's folder; renamed first, so that nobody can add to it meanwhile."""
+        """Remove a job's folder, or the rest of it; renamed first, so that nobody can add to it meanwhile."""
         gone = self.path / f"{_GONE}{job_id}"
-        with translated():
+        with translated(), self._removing:
             if self.of(job_id).exists():
                 self.of(job_id).rename(gone)
+            if gone.exists():
                 shutil.rmtree(gone)
+
+    def left_behind(self) -> list[str]:
+        """Return the jobs of whose folders `remove` has left something."""
+        with translated():
+            return [path.name.removeprefix(_GONE) for path in self.path.glob(f"{_GONE}*")]
 
     def tidy(self, known: set[str]) -> None:
         """Remove what belongs to no job: left behind where a server was killed."""

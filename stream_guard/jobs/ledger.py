@@ -23,6 +23,7 @@ class Ledger:
         self._line: deque[str] = deque()
         self._in_hand: set[str] = set()
         self._watches: set[Watch] = set()
+        self._listing = threading.Lock()
         self._stopped = False
         self.changed = threading.Condition(threading.RLock())
         """Held while several steps must be one; notified of every change."""
@@ -49,13 +50,14 @@ class Ledger:
         return sum(job.state in states for job in self.all())
 
     def watch(self, wake: Callable[[], None] | None) -> Watch:
-        with self.changed:
-            watch = Watch(self._forget, wake)
+        """Return what tells of changes from now on; waits for no write, so that event loops may ask."""
+        watch = Watch(self._forget, wake)
+        with self._listing:
             self._watches.add(watch)
-            return watch
+        return watch
 
     def _forget(self, watch: Watch) -> None:
-        with self.changed:
+        with self._listing:
             self._watches.discard(watch)
 
     # -- what changes ---------------------------------------------------------------------------------
@@ -97,7 +99,9 @@ class Ledger:
         return job
 
     def _spread(self, news: Job | Deleted) -> None:
-        for watch in tuple(self._watches):
+        with self._listing:
+            watches = tuple(self._watches)
+        for watch in watches:
             watch.tell(news)
         self.changed.notify_all()
 

@@ -15,10 +15,11 @@ ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 
 TYPES: Final = {
     ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".mkv": "video/x-matroska",
-    ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp",
-    ".bmp": "image/bmp", ".tif": "image/tiff", ".tiff": "image/tiff", ".avif": "image/avif",
+    ".webm": "video/webm", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png",
+    ".webp": "image/webp", ".gif": "image/gif", ".bmp": "image/bmp", ".tif": "image/tiff",
+    ".tiff": "image/tiff", ".avif": "image/avif",
 }  # fmt: skip
-"""MIME types of results, by suffix."""
+"""MIME types of originals and results, by suffix."""
 
 
 def new_id() -> str:

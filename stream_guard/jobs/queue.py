@@ -7,13 +7,14 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Final
 
+from stream_guard.errors import StreamGuardError
 from stream_guard.jobs import names
 from stream_guard.jobs.choice import Chosen, laid_over
 from stream_guard.jobs.desk import Desk
@@ -36,6 +37,8 @@ _MOST_EXAMPLES: Final = 64
 _PREVIEW_BYTES: Final = 64 << 20
 _GLANCE_S: Final = 30.0
 """Between two looks at what has expired, at most."""
+_TRY_AGAIN_S: Final = 5.0
+"""After a deletion that failed."""
 
 
 class JobQueue:
@@ -50,6 +53,7 @@ class JobQueue:
         self._settings, self._limits = settings, settings.jobs
         self._examples: dict[str, bytes] = {}
         self._trouble: str | None = None
+        self._undeleted: str | None = None
         self._stopped = threading.Event()
         self._upkeep = threading.Thread(target=self._keep_up, name="jobs-upkeep", daemon=True)
         with ExitStack() as undo:
@@ -121,13 +125,13 @@ class JobQueue:
         Raises:
             QueueFull, TooLarge, NoRoom
         """
-        with self._ledger.changed:  # so that no two get the last place
-            self.admit(size)
-            job = self._ledger.put(_new(names.shown(name), size or 0))
         with ExitStack() as undo:
-            undo.callback(self._discard, job.id)
-            self._room.claim(job.id, job.bytes_in)
-            handle = self._folder.create(job.id, job.name)
+            with self._ledger.changed:  # so that no two get the last place, and none is deleted half-made
+                self.admit(size)
+                job = self._ledger.put(_new(names.shown(name), size or 0))
+                undo.callback(self._discard, job.id)
+                self._room.claim(job.id, job.bytes_in)
+                handle = self._folder.create(job.id, job.name)
             undo.pop_all()
         most_bytes = int(self._limits.upload_gb * GB)
         return Upload(job, handle, most_bytes, self._ledger, self._room, self._take_in, self._discard)
@@ -194,6 +198,9 @@ class JobQueue:
         """
         self._ledger.remove(job_id)
         self._take_out_of_hands(job_id)
+        self._erase(job_id)
+
+    def _erase(self, job_id: str) -> None:
         self._folder.remove(job_id)
         self._room.release(job_id)
 
@@ -206,9 +213,7 @@ class JobQueue:
         try:
             while not self._stopped.is_set():
                 self._ledger.await_change(self._until_next_s)
-                for job in self._ledger.all():
-                    if _may_expire(job) and job.expires_at <= time.time():
-                        self._discard(job.id)
+                self._delete_due()
                 if self._desk.trouble:
                     self._desk.start()
         except Exception as exc:
@@ -217,7 +222,26 @@ class JobQueue:
             )
             raise
 
+    def _delete_due(self) -> None:
+        """Delete what has expired, and what earlier deletions have left; one that fails holds up no other."""
+        failures: list[StreamGuardError] = []
+        for job in self._ledger.all():
+            if _may_expire(job) and job.expires_at <= time.time():
+                with _noting(failures):
+                    self._discard(job.id)
+        with _noting(failures):
+            for job_id in self._folder.left_behind():
+                with _noting(failures):
+                    self._erase(job_id)
+        self._undeleted = (
+            f"what should be deleted is still on the disk, and is tried again: {failures[0]}"
+            if failures
+            else None
+        )
+
     def _until_next_s(self) -> float:
+        if self._undeleted is not None:
+            return _TRY_AGAIN_S
         times = [job.expires_at for job in self._ledger.all() if _may_expire(job)]
         return min([_GLANCE_S, *(max(0.1, t - time.time()) for t in times)])
 
@@ -329,7 +353,7 @@ class JobQueue:
             quota_bytes=self._room.quota_bytes,
             done=self._ledger.count(JobState.DONE),
             failed=self._ledger.count(JobState.FAILED),
-            trouble=self._trouble or self._slots.trouble or self._desk.trouble,
+            trouble=self._trouble or self._undeleted or self._slots.trouble or self._desk.trouble,
         )
 
 
@@ -352,6 +376,15 @@ def _waiting(job: Job) -> Job:
 
 def _may_expire(job: Job) -> bool:
     return job.state.is_over or job.state is JobState.WAITING
+
+
+@contextmanager
+def _noting(failures: list[StreamGuardError]) -> Iterator[None]:
+    """Note what goes wrong, and go on."""
+    try:
+        yield
+    except StreamGuardError as exc:
+        failures.append(exc)
 
 
 def _digest(what: object) -> str:

@@ -70,13 +70,18 @@ class Upload:
         size = self._size + len(data)
         require_size(size, self._most_bytes)
         if size > self._held:  # more than was said, or nobody said
-            self._room.claim(self._id, size)
-            self._held = size
+            self._claim(size)
         with translated():
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(self._handle, rest) :]
         self._size = size
+
+    def _claim(self, size: int) -> None:
+        with self._ledger.changed:  # what is deleted before this must not hold room for ever
+            self._ledger.get(self._id)
+            self._room.claim(self._id, size)
+        self._held = size
 
     def finish(self, *, start: bool = True, settings: Chosen | None = None, verify: bool = False) -> Job:
         """Look at what has come and queue it, or let it wait to be started.

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from stream_guard.model.frame import Frame, Item
+from stream_guard.model.frame import Frame, Item, Passthrough
 
-_MOST_SOUND: Final = 500
-"""Sound packets that may wait, about ten seconds; then the oldest goes."""
+_MOST_WAITING: Final = 500
+"""With so much waiting, about ten seconds of sound, the oldest sound packet goes for each that comes."""
 _PATIENCE_S: Final = 0.1
 """How long a frame waits while others come: as long as one of the looks that several detectors share."""
 
@@ -36,8 +36,8 @@ class NewestWins:
         with self._changed:
             if isinstance(item, Frame):
                 self._drop_frames_from_before(now_s - self._patience_s)
-            elif len(self._waiting) >= _MOST_SOUND:
-                self._waiting.popleft()
+            elif len(self._waiting) >= _MOST_WAITING:
+                self._drop_oldest_sound()
             self._waiting.append((now_s, item))
             self._changed.notify()
 
@@ -45,6 +45,11 @@ class NewestWins:
         kept = [(s, item) for s, item in self._waiting if s > least_s or not isinstance(item, Frame)]
         self.dropped += len(self._waiting) - len(kept)
         self._waiting = deque(kept)
+
+    def _drop_oldest_sound(self) -> None:
+        sound = (at for at, (_, item) in enumerate(self._waiting) if isinstance(item, Passthrough))
+        if (oldest := next(sound, None)) is not None:
+            del self._waiting[oldest]
 
     def end(self) -> None:
         """Let the iteration end now; what waits is dropped."""

@@ -1,7 +1,8 @@
-"""Addresses of cameras, whose passwords are never shown."""
+"""Addresses in networks, whose passwords are never shown."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, field
 from typing import Final
@@ -48,3 +49,11 @@ class SafeUrl:
         parts = urlsplit(self.url)
         path = _PASSWORD_IN_PATH.sub(r"\1***", parts.path)
         return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches a host, by its address or name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

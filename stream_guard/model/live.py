@@ -42,12 +42,12 @@ class Aired:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One reading of a station; what it may hold is what everybody may see (no address, no password)."""
+    """One reading of a station; it holds nothing but what everybody may see: addresses without secrets."""
 
     name: str
     state: State
     reason: str | None = None
-    """Why it is not live, in one sentence."""
+    """Why it is not live, in one sentence; it may name the address."""
     width: int = 0
     height: int = 0
     fps: float = 0.0

@@ -15,8 +15,6 @@ from stream_guard.model.verdict import Cover, Detection, Observation
 class Source(Protocol):
     """Frames in, in order, from a file, a picture or a camera."""
 
-    live: bool
-
     @property
     def media(self) -> Media: ...
 

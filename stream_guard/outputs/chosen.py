@@ -6,11 +6,12 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from stream_guard.model.address import SafeUrl
 from stream_guard.outputs.branch import LiveEncoding
 from stream_guard.outputs.hls import Hls
 from stream_guard.outputs.record import Recording
 from stream_guard.outputs.rtsp_server import Credentials, RtspServing
-from stream_guard.outputs.target import Target, target_of
+from stream_guard.outputs.target import target_of
 from stream_guard.settings.sections import Outputs
 
 
@@ -24,16 +25,16 @@ def serving(chosen: Outputs, host: str, port: int) -> RtspServing:
     return RtspServing(host, port, credentials, chosen.rtsp_viewers)
 
 
-def target(chosen: Outputs, url: str) -> Target:
+def target(chosen: Outputs, url: str) -> SafeUrl:
     """Return where to push; a password in the address itself outranks the settings.
 
     Raises:
         OutputError: it is no address to push to.
     """
     given = target_of(url)
-    if given.password is not None:
+    if given.password:
         return given
-    return target_of(url, chosen.push_user, _plain(chosen.push_password))
+    return target_of(url, chosen.push_user, _plain(chosen.push_password) or "")
 
 
 def recording(chosen: Outputs, folder: Path) -> Recording:

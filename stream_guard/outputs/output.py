@@ -27,17 +27,18 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class OutputStatus:
-    """One reading of an output; what it may hold is what everybody may see (no address, no password)."""
+    """One reading of an output; it holds nothing but what everybody may see: addresses without secrets."""
 
     name: str
     running: bool
     reason: str | None = None
-    """Why nothing goes out at present, in one sentence."""
+    """Why nothing goes out at present, in one sentence; it may name the address."""
     sent: int = 0
     """Pictures that went out."""
     dropped: int = 0
     """Pictures that did not, because the receiver was too slow."""
-    viewers: int = 0
+    viewers: int | None = None
+    """None where the output knows of none."""
 
 
 class Output(Protocol):

@@ -17,13 +17,13 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import md5
 from types import TracebackType
 from typing import Final
 from urllib.parse import urlsplit
 
 from stream_guard.errors import OutputError
-from stream_guard.outputs.target import Target
+from stream_guard.model.address import SafeUrl, is_loopback
+from stream_guard.outputs.digest import fields_of, hashed
 
 _PORTS: Final = {"rtsp": 554, "rtsps": 322}
 _ANSWER_S: Final = 5.0
@@ -34,7 +34,7 @@ _POLL_S: Final = 0.25
 _KEEP_ALIVE_S: Final = 20.0
 _MOST_BYTES: Final = 65_536
 """Of an answer."""
-_FIELD: Final = re.compile(r'(\w+)=(?:"([^"]*)"|([^",\s]+))')
+_NO_ANSWER: Final = "it does not answer as an RTSP server does"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Publisher:
     """One recording connection; a context manager that ends it."""
 
     def __init__(
-        self, target: Target, sdp: bytes, tracks: Sequence[str], stopped: Callable[[], bool]
+        self, target: SafeUrl, sdp: bytes, tracks: Sequence[str], stopped: Callable[[], bool]
     ) -> None:
         """Connect and begin to record.
 
@@ -155,29 +155,43 @@ class Publisher:
         return "\r\n".join((*lines, "", "")).encode() + body
 
     def _answer(self) -> _Answer:
-        """Return the next answer; what else the server sends in between is skipped."""
+        """Return the next answer; its body, and what else the server sends in between, is skipped."""
         deadline_s = time.monotonic() + _ANSWER_S
-        while True:
-            if self._received[:1] == b"$" and len(self._received) >= 4:
-                end = 4 + int.from_bytes(self._received[2:4], "big")
-            else:
-                end = self._received.find(b"\r\n\r\n") + 4
-            if 4 <= end <= len(self._received):
-                head, self._received = self._received[:end], self._received[end:]
-                if head[:1] != b"$":
-                    return self._parsed(head)
-            elif time.monotonic() > deadline_s or len(self._received) > _MOST_BYTES:
-                raise self._failure("it does not answer as an RTSP server does")
-            elif more := self._socket.recv(4096):
-                self._received += more
-            else:
+        self._receive(4, deadline_s)
+        while self._received[:1] == b"$":
+            self._skip(4 + int.from_bytes(self._received[2:4], "big"), deadline_s)
+            self._receive(4, deadline_s)
+        while (end := self._received.find(b"\r\n\r\n") + 4) < 4:
+            self._receive(len(self._received) + 1, deadline_s)
+        answer = self._parsed(self._received[:end])
+        self._skip(end + self._body_bytes(answer), deadline_s)
+        return answer
+
+    def _receive(self, least_bytes: int, deadline_s: float) -> None:
+        """Wait until so much is there that has not been skipped."""
+        while len(self._received) < least_bytes:
+            if time.monotonic() > deadline_s or least_bytes > _MOST_BYTES:
+                raise self._failure(_NO_ANSWER)
+            more = self._socket.recv(4096)
+            if not more:
                 raise self._failure("it closed the connection")
+            self._received += more
+
+    def _skip(self, count: int, deadline_s: float) -> None:
+        self._receive(count, deadline_s)
+        self._received = self._received[count:]
+
+    def _body_bytes(self, answer: _Answer) -> int:
+        length = next(iter(answer.all("content-length")), "0")
+        if not re.fullmatch(r"[0-9]{1,9}", length):
+            raise self._failure(_NO_ANSWER)
+        return int(length)
 
     def _parsed(self, head: bytes) -> _Answer:
         first, *lines = head.decode("utf-8", "replace").strip().split("\r\n")
         matched = re.fullmatch(r"RTSP/1\.\d (\d{3})\b.*", first)
         if matched is None:
-            raise self._failure("it does not answer as an RTSP server does")
+            raise self._failure(_NO_ANSWER)
         pairs = [line.partition(":")[::2] for line in lines]
         return _Answer(int(matched[1]), tuple((name.strip().lower(), value.strip()) for name, value in pairs))
 
@@ -208,36 +222,32 @@ class Publisher:
 
     def _answer_to(self, challenges: list[str]) -> Callable[[str, str], str]:
         """Return what makes the Authorization header of a request; a digest where the server knows it."""
-        if self._target.password is None:
+        if not self._target.password:
             raise self._failure("it wants a user and a password; set them")
         for challenge in challenges:
             if challenge.lower().startswith("digest "):
-                given = {name.lower(): quoted or bare for name, quoted, bare in _FIELD.findall(challenge)}
+                given = fields_of(challenge)
                 return lambda method, url: self._digest(given, method, url)
         address = urlsplit(self._target.url)
-        if address.scheme != "rtsps" and address.hostname not in ("127.0.0.1", "::1", "localhost"):
+        if address.scheme != "rtsps" and not is_loopback(address.hostname or ""):
             raise self._failure("it wants the password in the clear; use rtsps")
         token = b64encode(f"{self._target.user}:{self._target.password}".encode()).decode()
         return lambda _method, _url: f"Basic {token}"
 
     def _digest(self, given: dict[str, str], method: str, url: str) -> str:
         user, realm, nonce = self._target.user, given.get("realm", ""), given.get("nonce", "")
-        first = _md5(f"{user}:{realm}:{self._target.password}")
-        second = _md5(f"{method}:{url}")
+        first = hashed(f"{user}:{realm}:{self._target.password}")
+        second = hashed(f"{method}:{url}")
         texts = {"username": user, "realm": realm, "nonce": nonce, "uri": url}
         if "auth" in given.get("qop", "").split(","):
             once = secrets.token_hex(8)
-            texts["response"] = _md5(f"{first}:{nonce}:00000001:{once}:auth:{second}")
+            texts["response"] = hashed(f"{first}:{nonce}:00000001:{once}:auth:{second}")
             extra = f', qop=auth, nc=00000001, cnonce="{once}"'
         else:
-            texts["response"], extra = _md5(f"{first}:{nonce}:{second}"), ""
+            texts["response"], extra = hashed(f"{first}:{nonce}:{second}"), ""
         if "opaque" in given:
             texts["opaque"] = given["opaque"]
         return "Digest " + ", ".join(f'{name}="{value}"' for name, value in texts.items()) + extra
 
     def _failure(self, reason: str) -> OutputError:
         return OutputError(f"{self._target} takes no stream: {reason}.")
-
-
-def _md5(text: str) -> str:
-    return md5(text.encode(), usedforsecurity=False).hexdigest()  # what the protocol has

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
+from stream_guard.model.address import SafeUrl
 from stream_guard.outputs.branch import Subscription
 from stream_guard.outputs.encoder import CLOCK_HZ, Coded
 from stream_guard.outputs.output import Feed
@@ -14,17 +15,16 @@ from stream_guard.outputs.rtsp_publisher import Publisher
 from stream_guard.outputs.sdp import SOUND, VIDEO, describe
 from stream_guard.outputs.sessions import Run, Sessions
 from stream_guard.outputs.sound import SoundFeed, sound_track
-from stream_guard.outputs.target import Target
 
 _POLL_S: Final = 0.5
 
 
-def rtsp_push(feed: Feed, target: Target) -> Sessions:
+def rtsp_push(feed: Feed, target: SafeUrl) -> Sessions:
     """Return the output that pushes a station to a server, by TCP."""
     return Sessions(f"push {feed.name}", lambda run: _push(feed, target, run))
 
 
-def _push(feed: Feed, target: Target, run: Run) -> None:
+def _push(feed: Feed, target: SafeUrl, run: Run) -> None:
     with feed.branches.get("h264").subscribe() as packets:
         while not run.stopped.is_set():
             first = packets.take(_POLL_S)
@@ -34,7 +34,7 @@ def _push(feed: Feed, target: Target, run: Run) -> None:
                 return
 
 
-def _publish(feed: Feed, target: Target, run: Run, packets: Subscription, first: Coded) -> None:
+def _publish(feed: Feed, target: SafeUrl, run: Run, packets: Subscription, first: Coded) -> None:
     """Publish until the station ends, or its sound has changed: it is to be announced anew then."""
     stream = feed.sound()
     track = sound_track(stream)

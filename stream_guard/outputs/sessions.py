@@ -23,7 +23,6 @@ class Run:
         """Set when the session is to return soon: it looks at least twice a second."""
         self.sent = 0
         self.dropped = 0
-        self.viewers = 0
         self.reason: str | None = None
 
     def sent_one(self) -> None:
@@ -69,7 +68,7 @@ class Sessions:
     def status(self) -> OutputStatus:
         run, thread = self._run, self._thread
         running = thread is not None and thread.is_alive()
-        return OutputStatus(self.name, running, run.reason, run.sent, run.dropped, run.viewers)
+        return OutputStatus(self.name, running, run.reason, run.sent, run.dropped)
 
     def _work(self, run: Run) -> None:
         pause_s = FIRST_PAUSE_S

@@ -16,11 +16,11 @@ from urllib.parse import urljoin, urlsplit
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from stream_guard.errors import OutputError
+from stream_guard.model.address import SafeUrl
 from stream_guard.outputs.branch import Branches
 from stream_guard.outputs.opus import OPUS
 from stream_guard.outputs.output import Feed
 from stream_guard.outputs.sessions import Run, Sessions
-from stream_guard.outputs.target import Target
 from stream_guard.outputs.webrtc import CodedTrack, send_only
 
 _ANSWER_S: Final = 5.0
@@ -35,18 +35,18 @@ _MEANINGS: Final = {
 }
 
 
-def whip_push(feed: Feed, target: Target) -> Sessions:
+def whip_push(feed: Feed, target: SafeUrl) -> Sessions:
     """Return the output that pushes a station to an endpoint; the target's password is its bearer token."""
     return Sessions(f"push {feed.name}", lambda run: asyncio.run(_publish(feed, target, run)))
 
 
-async def _publish(feed: Feed, target: Target, run: Run) -> None:
+async def _publish(feed: Feed, target: SafeUrl, run: Run) -> None:
     """Publish until the station ends; anew with sound where that turns up later."""
     while not run.stopped.is_set() and await _session(feed, target, run):
         pass
 
 
-async def _session(feed: Feed, target: Target, run: Run) -> bool:
+async def _session(feed: Feed, target: SafeUrl, run: Run) -> bool:
     """Publish with or without sound; return True where the station goes on."""
     with_sound = feed.sound() is not None
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))  # its default asks a public server
@@ -92,7 +92,7 @@ def _offered(peer: RTCPeerConnection, branches: Branches, run: Run, with_sound: 
     return video
 
 
-async def _negotiated(peer: RTCPeerConnection, target: Target) -> str | None:
+async def _negotiated(peer: RTCPeerConnection, target: SafeUrl) -> str | None:
     """Exchange descriptions; return the address of the session, which ends it."""
     await peer.setLocalDescription(await peer.createOffer())
     answer, resource = await asyncio.to_thread(_post, target, peer.localDescription.sdp)
@@ -103,7 +103,7 @@ async def _negotiated(peer: RTCPeerConnection, target: Target) -> str | None:
     return resource
 
 
-async def _wait(peer: RTCPeerConnection, since_s: float, target: Target) -> None:
+async def _wait(peer: RTCPeerConnection, since_s: float, target: SafeUrl) -> None:
     """Let a moment pass.
 
     Raises:
@@ -115,7 +115,7 @@ async def _wait(peer: RTCPeerConnection, since_s: float, target: Target) -> None
         raise OutputError(f"{target} takes no stream: the connection broke, or never came about.")
 
 
-def _post(target: Target, offer: str) -> tuple[str, str | None]:
+def _post(target: SafeUrl, offer: str) -> tuple[str, str | None]:
     """Return the answer and the address of the session."""
     url = _address(target)
     request = _request(url, "POST", target, offer.encode())
@@ -133,7 +133,7 @@ def _post(target: Target, offer: str) -> tuple[str, str | None]:
         raise OutputError(f"{target} takes no stream: {reason}.") from exc
 
 
-def _hang_up(resource: str, target: Target) -> None:
+def _hang_up(resource: str, target: SafeUrl) -> None:
     """Tell the server that the session is over, if the address is its own: it gets the token."""
     if urlsplit(resource)[:2] != urlsplit(_address(target))[:2]:
         return
@@ -141,12 +141,12 @@ def _hang_up(resource: str, target: Target) -> None:
         _OPENER.open(_request(resource, "DELETE", target), timeout=_ANSWER_S).close()
 
 
-def _request(url: str, method: str, target: Target, body: bytes | None = None) -> urllib.request.Request:
+def _request(url: str, method: str, target: SafeUrl, body: bytes | None = None) -> urllib.request.Request:
     headers = {"Content-Type": "application/sdp"} if body else {}
-    if target.password is not None:
+    if target.password:
         headers["Authorization"] = f"Bearer {target.password}"
     return urllib.request.Request(url, body, headers, method=method)  # noqa: S310 - http and https only
 
 
-def _address(target: Target) -> str:
+def _address(target: SafeUrl) -> str:
     return target.url.removeprefix("whip+")

@@ -33,17 +33,10 @@ _QUALITY = 92
 class StillFacts(Protocol):
     """What is read of a source's description of its picture."""
 
-    format: str
     icc: bytes | None
     quantization: dict[int, list[int]] | None
     subsampling: int
     lossless: bool
-
-
-def suffix_for(media: Media) -> str:
-    """Return the file extension that keeps the picture's format, or .png where it cannot be written."""
-    wanted = media.handle.format
-    return next((suffix for suffix, name in SUFFIXES.items() if name == wanted), ".png")
 
 
 class StillSink:

@@ -29,8 +29,6 @@ COMPONENTS: Final = {
 class ArraySource:
     """One frame over a copy of the caller's pixels; `pixels` is that copy, painted in the end."""
 
-    live = False
-
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         """Copy the picture.
 

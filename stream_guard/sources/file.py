@@ -40,8 +40,6 @@ class FileSource:
     `warnings` grows while the items are read: what could not be decoded, and what is damaged.
     """
 
-    live = False
-
     def __init__(self, path: Path, *, keep_audio: bool = True) -> None:
         """Open the file and decode its first frame.
 

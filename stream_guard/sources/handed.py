@@ -27,8 +27,6 @@ class HandedSource:
         self._changed = threading.Condition()
         self._newest: av.VideoFrame | None = None
         self._present = False
-        self.overtaken = 0
-        """Frames that a newer one replaced before they were taken."""
 
     @property
     def label(self) -> str:
@@ -41,7 +39,6 @@ class HandedSource:
     def hand(self, frame: av.VideoFrame) -> None:
         """Hand a frame over, which then belongs to the source."""
         with self._changed:
-            self.overtaken += self._newest is not None
             self._newest, self._present = frame, True
             self._changed.notify_all()
 

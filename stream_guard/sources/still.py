@@ -65,8 +65,6 @@ class StillSource:
     `warnings` says what could not be decoded.
     """
 
-    live = False
-
     def __init__(self, path: Path) -> None:
         """Open and decode the picture.
 

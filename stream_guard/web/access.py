@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stream_guard.errors import SettingsError
+from stream_guard.model.address import is_loopback
 from stream_guard.settings.web import Web
 from stream_guard.web.headers import with_headers
 from stream_guard.web.refusal import problem
@@ -28,14 +29,6 @@ _NOT_KNOWN: Final = (
     "bearer token."
 )
 _OWN: Final = {"same-origin", "none"}
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def token_of(web: Web) -> str:

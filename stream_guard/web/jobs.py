@@ -8,13 +8,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
 from stream_guard.jobs.job import Job
+from stream_guard.jobs.upload import GB
 from stream_guard.web import ids  # noqa: F401 - the shape {job_id:job}
 from stream_guard.web.bodies import text_of
 from stream_guard.web.documents import JobDocument, JobList, JobStart, Quota
 from stream_guard.web.reception import Reception, ReceptionHere
 from stream_guard.web.refusal import Refusal, answers, refused
 
-_GB: Final = 1_000_000_000
 _MOST_BYTES: Final = 64 * 1024
 _JSON: Final = "application/json"
 _NO_JOB: Final = answers(s404="There is no such job, or no longer.")
@@ -49,7 +49,7 @@ def _listed(reception: Reception) -> JobList:
         jobs=[_document(job) for job in reception.queue.jobs()],
         keep_hours=reception.limits.keep_hours,
         quota=Quota(used=health.bytes_used, total=health.quota_bytes),
-        upload_bytes=round(reception.limits.upload_gb * _GB),
+        upload_bytes=round(reception.limits.upload_gb * GB),
         workers=health.workers,
     )
 

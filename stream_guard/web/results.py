@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 
 from stream_guard.jobs.choice import Chosen
 from stream_guard.jobs.job import Job, JobState
+from stream_guard.jobs.names import TYPES
 from stream_guard.web import ids  # noqa: F401 - the shape {job_id:job}
 from stream_guard.web.archive import Entry, unique, zipped
 from stream_guard.web.choices import IN_ADDRESS
@@ -19,12 +20,6 @@ from stream_guard.web.reception import ChosenHere, Reception, ReceptionHere
 from stream_guard.web.refusal import Refusal, answers
 
 _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
-_TYPES: Final = {
-    ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp",
-    ".avif": "image/avif", ".gif": "image/gif", ".bmp": "image/bmp", ".tif": "image/tiff",
-    ".tiff": "image/tiff", ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime",
-    ".webm": "video/webm", ".mkv": "video/x-matroska",
-}  # fmt: skip
 _UNKNOWN: Final = "application/octet-stream"
 _NOT_DONE: Final = answers(
     s404="There is no such job, or no longer.",
@@ -41,7 +36,7 @@ router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
 
 def _media(text: str, *others: str) -> dict[int | str, dict[str, Any]]:
-    content = dict.fromkeys([*dict.fromkeys(_TYPES.values()), *others], _BYTES)
+    content = dict.fromkeys([*dict.fromkeys(TYPES.values()), *others], _BYTES)
     return {
         200: {"description": text, "content": content},
         206: {"description": "A part.", "content": content},
@@ -85,7 +80,7 @@ async def get_result(job_id: str, reception: ReceptionHere, download: Download =
 async def get_original(job_id: str, reception: ReceptionHere, download: Download = False) -> Response:
     """Return the file as it came; parts of it too, by Range."""
     job, path = await _found(reception, job_id, reception.queue.original)
-    media_type = _TYPES.get(path.suffix.lower(), _UNKNOWN)
+    media_type = TYPES.get(path.suffix.lower(), _UNKNOWN)
     return _file(path, media_type, job.name, download or media_type == _UNKNOWN)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -35,10 +34,9 @@ class _Uvicorn(uvicorn.Server):
 class WebServer:
     """Serves an app from `start` to `stop`; a context manager that does both."""
 
-    def __init__(self, app: Any, web: Web, ready: Callable[[str], None] | None = None) -> None:
-        """`ready` is called once with the address, which holds no token, when requests are answered."""
+    def __init__(self, app: Any, web: Web) -> None:
         check(web)
-        self.app, self._web, self._ready = app, web, ready
+        self.app, self._web = app, web
         self._listening = threading.Event()
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -74,8 +72,6 @@ class WebServer:
         if not server.started:
             self.stop()
             raise OutputError("the web server ended before it could answer; start it again.")
-        if self._ready is not None:
-            self._ready(self.address)
 
     def stop(self) -> None:
         """End all connections and the thread; harmless when not started."""

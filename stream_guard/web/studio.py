@@ -8,9 +8,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from stream_guard.model.address import is_loopback
 from stream_guard.settings.web import Web
 from stream_guard.web import figures
-from stream_guard.web.access import is_loopback
 from stream_guard.web.channel import Channel
 from stream_guard.web.refusal import Refusal, later
 from stream_guard.web.sessions import Sessions

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import re
 import secrets
 from dataclasses import dataclass, field
-from hashlib import md5
 from typing import Final
 
+from stream_guard.outputs.digest import fields_of, hashed
+
 REALM: Final = "stream_guard"
-_FIELD: Final = re.compile(r'(\w+)=(?:"([^"]*)"|([^",\s]+))')
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +41,22 @@ class Gate:
         if authorization is None:
             return False
         scheme, _, rest = authorization.partition(" ")
-        given = {name.lower(): quoted or bare for name, quoted, bare in _FIELD.findall(rest)}
+        given = fields_of(rest)
         admitted = scheme.lower() == "digest" and self._is_right(method, given, self._credentials)
         self.failures += not admitted
         return admitted
 
     def _is_right(self, method: str, given: dict[str, str], who: Credentials) -> bool:
-        first = _md5(f"{who.user}:{REALM}:{who.password}")
-        second = _md5(f"{method}:{given.get('uri', '')}")
+        first = hashed(f"{who.user}:{REALM}:{who.password}")
+        second = hashed(f"{method}:{given.get('uri', '')}")
         expected = {
             "username": who.user,
             "realm": REALM,
             "nonce": self._nonce,
-            "response": _md5(f"{first}:{self._nonce}:{second}"),
+            "response": hashed(f"{first}:{self._nonce}:{second}"),
         }
         same = [
             hmac.compare_digest(given.get(name, "").encode(), value.encode())
             for name, value in expected.items()
         ]
         return all(same)
-
-
-def _md5(text: str) -> str:
-    return md5(
-        text.encode(), usedforsecurity=False
-    ).hexdigest()  # what the protocol has; no client knows more

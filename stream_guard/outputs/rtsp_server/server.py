@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stream_guard.errors import OutputError
+from stream_guard.model.address import is_loopback
 from stream_guard.outputs.output import Feed, OutputStatus
 from stream_guard.outputs.rtsp_server.connection import Connection
 from stream_guard.outputs.rtsp_server.digest import Credentials, Gate
@@ -55,7 +55,7 @@ class RtspServer:
             OutputError: the address cannot be had, or others can reach it and no password is set.
         """
         where = f"the RTSP server at {self._serving.host}:{self._serving.port}"
-        if self._serving.credentials is None and not _is_loopback(self._serving.host):
+        if self._serving.credentials is None and not is_loopback(self._serving.host):
             raise OutputError(
                 f"{where} could be reached from other machines; set a user and a password for it, "
                 "or listen on 127.0.0.1."
@@ -118,10 +118,3 @@ class RtspServer:
                 await connection.serve()
         finally:
             self._connections.discard(task)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -8,8 +8,6 @@ import pkgutil
 from stream_guard.errors import SettingsError
 from stream_guard.redact.style import Style
 
-DEFAULT_STYLE = "frost"
-
 
 def style_names() -> tuple[str, ...]:
     """Return the names of all styles, sorted."""
