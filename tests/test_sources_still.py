@@ -288,12 +288,6 @@ def test_a_large_picture_is_read_back_without_a_warning(tmp_path: Path) -> None:
     passed(tmp_path / "a.png", tmp_path / "b.png")
 
 
-def test_the_format_is_kept_by_default(tmp_path: Path) -> None:
-    for suffix, wanted in ((".jpg", ".jpg"), (".gif", ".png"), (".webp", ".webp"), (".tiff", ".tif")):
-        picture().save(tmp_path / f"a{suffix}")
-        assert suffix_for(StillSource(tmp_path / f"a{suffix}").media) == wanted
-
-
 def test_heic_and_sixteen_bit_samples(footage: Path, tmp_path: Path) -> None:
     for name, mean in (("heic.heic", 25), ("heif_sample.heif", 25), ("rgb16.png", 25)):
         source = StillSource(footage / "odd" / name)
