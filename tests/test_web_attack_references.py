@@ -227,5 +227,5 @@ def test_a_codec_is_a_name_and_no_path(client: httpx.Client) -> None:
     assert job["state"] == "done", "a picture needs none"
     film = (SAMPLES / "walk.mp4").read_bytes()
     job = redacted(client, film, "a.mp4", settings=json.dumps({"output": {"codec": "../../x"}}))
-    assert (job["state"], job["code"]) == ("failed", "unwritable")
+    assert (job["state"], job["code"]) == ("failed", "settings")
     assert "no video encoder" in job["message"] or "../../x" in job["message"], job["message"]
