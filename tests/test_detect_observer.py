@@ -119,7 +119,7 @@ def test_it_looks_on_a_cadence() -> None:
 
 @pytest.mark.parametrize(("lag", "looked_at"), [(0, [0, 1, 2, 3, 4, 5]), (1, [0, 2, 4]), (6, [0, 3, 6, 9])])
 def test_it_looks_in_time_for_a_tracker_with_a_short_lag(lag: int, looked_at: list[int]) -> None:
-    observer = CadenceObserver([Pass(Scripted())], (), (), CADENCE, SIZE, lag=lag)
+    observer = CadenceObserver([Pass(Scripted())], (), (), CADENCE, SIZE, most_unlooked=lag)
     found = [observer.observe(frame(i)) for i in range(looked_at[-1] + 1)]
     assert [o.stamp.index for o in found if not isinstance(o.sight, Between)] == looked_at
 
@@ -131,7 +131,7 @@ def test_a_face_is_covered_from_its_first_frame_on(look_share: float, lag: int, 
     """Whatever the frame rate, the lag and the load, and wherever between two looks it comes."""
     for onset in range(30, 38):
         seen = Scripted()
-        observer = CadenceObserver([Pass(seen)], (), (), PRESETS["balanced"].cadence, SIZE, lag=lag)
+        observer = CadenceObserver([Pass(seen)], (), (), PRESETS["balanced"].cadence, SIZE, most_unlooked=lag)
         observer.shed(1.0, look_share)
         tracker = FixedLagSmoother(lag)
         covers: list[Cover] = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -26,6 +28,18 @@ WIDTH, HEIGHT = 1280, 720
 @pytest.mark.parametrize("preset", PRESETS)
 def test_no_preset_leaves_more_than_a_tenth_of_a_second_without_a_look(preset: str) -> None:
     assert PRESETS[preset].cadence.look_s <= 0.1
+
+
+@pytest.mark.parametrize("fps", [15.0, 25.0, 60.0])
+def test_frames_that_carry_one_time_are_looked_at_as_often_as_others(
+    detectors: Detectors, fps: float
+) -> None:
+    """Twenty frames stamped a millisecond apart: by the clock, none but the first would be."""
+    observer = detectors.observer(PRESETS["balanced"], lag=50, fps=fps)
+    picture, eye = Picture(WIDTH, HEIGHT, tuple, full_range=True), ArrayEye(portrait())
+    sights = [observer.observe(Frame(Stamp(0, i, i * 1e-3), picture, eye)).sight for i in range(20)]
+    looked = [i for i, sight in enumerate(sights) if isinstance(sight, Seen)]
+    assert max(later - one for one, later in pairwise([*looked, 20])) <= 1 + math.ceil(0.1 * fps)
 
 
 @pytest.fixture(scope="module")

@@ -207,6 +207,21 @@ def test_a_face_that_sets_off_between_two_looks_is_covered_along_the_way() -> No
         assert _covered([found[i]], FACE.moved(4 * (i - 6), 0)) == [i]
 
 
+@pytest.mark.parametrize(("burst", "behind_a_pillar"), [(4, False), (6, False), (4, True)])
+def test_frames_stamped_several_at_once_are_covered_along_the_way(burst: int, behind_a_pillar: bool) -> None:
+    """By their count, as filmed by a camera behind a network, and by the clock, as they are shown."""
+    last = 8 if behind_a_pillar else 12
+    looks = {i: seen(i, *([(FACE.moved(4 * i, 0), SURE)] if i <= last else [])) for i in (0, 4, 8, 12)}
+    sights = [looks.get(i) or replace(seen(i), sight=Between()) for i in range(13)]
+    times = [(i // burst * burst + 0.12 * (i % burst)) / FPS for i in range(13)]
+    found = covers([replace(o, stamp=replace(o.stamp, time_s=t)) for o, t in zip(sights, times, strict=True)])
+    for i in range(12):
+        first = i // 4 * 4
+        way = (times[i] - times[first]) / (times[first + 4] - times[first])
+        assert _covered([found[i]], FACE.moved(4 * i, 0)) == [i]
+        assert _covered([found[i]], FACE.moved(4 * (first + 4 * way), 0)) == [i]
+
+
 def test_a_face_that_goes_behind_a_pillar_is_covered_as_far_as_it_would_have_come() -> None:
     """Between its last look and the next it shows still: a man's cheek did, for five frames."""
     looks = [seen(0, (FACE, SURE)), seen(3, (FACE.moved(24, 0), SURE)), seen(6), seen(9)]

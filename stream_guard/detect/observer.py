@@ -47,12 +47,12 @@ class CadenceObserver:
         size: ViewSize,
         second_looks: Mapping[Pass, SecondLook] | None = None,
         ends_by: str | None = None,
-        lag: int | None = None,
+        most_unlooked: int | None = None,
     ) -> None:
         """Main passes look every time, `low_contrast` beside them where needed, each rota's in turn.
 
-        What a pass is in doubt about gets its second look; `ends_by` names the detector that knows chins. A
-        tracker that decides `lag` frames late gets a look in time for every frame, whatever the cadence.
+        What a pass is in doubt about gets its second look; `ends_by` names the detector that knows chins.
+        After `most_unlooked` frames without a look there is one, whatever the cadence and the frames' times.
         """
         self._main = main
         self._rotas = rotas
@@ -62,7 +62,7 @@ class CadenceObserver:
         self._size = self._full_size = size
         self._second_looks = second_looks or {}
         self._ends_by = ends_by
-        self._lag = math.inf if lag is None else lag
+        self._most_unlooked = math.inf if most_unlooked is None else most_unlooked
         self._unlooked = 0
         """Frames since the last look."""
         self._scenes = SceneChanges()
@@ -117,8 +117,9 @@ class CadenceObserver:
         return passes
 
     def _is_due(self, now: float) -> bool:
-        late = self._unlooked >= self._lag  # what came right after the last look would go out bare
-        return late or is_due(self._looked_s, now, self._cadence.look_s * self._stretch)
+        return self._unlooked >= self._most_unlooked or is_due(
+            self._looked_s, now, self._cadence.look_s * self._stretch
+        )
 
     def _sight(self, eye: Eye, view: View, passes: Sequence[Pass]) -> Sight:
         faces: list[Detection] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +30,9 @@ _NEAR_SIDE: Final = 320
 _NEAR_LOOK_S: Final = 0.6
 _NEAR_SHARE: Final = 0.75
 """Lower faces the other passes see, and their boxes are truer."""
+
+_MOST_FPS: Final = 120.0
+"""Headers that promise more are mostly wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,9 @@ class Detectors:
             self.close()
             raise
 
-    def observer(self, preset: Preset, lag: int | None = None) -> CadenceObserver:
-        """Return a new observer for one stream, whose tracker decides `lag` frames late."""
+    def observer(self, preset: Preset, lag: int | None = None, fps: float | None = None) -> CadenceObserver:
+        """Return a new observer for one stream of `fps`, whose tracker decides `lag` frames late."""
+        most = _most_unlooked(preset.cadence, lag, fps)
         opinion = [
             Pass(d, side=side, exponent=_OPINION_EXPONENT)
             for name, d in self._loaded.items()
@@ -105,7 +110,7 @@ class Detectors:
         yunet = self._loaded.get(_MAIN)
         if yunet is None:
             everyone = [*others, *dict.fromkeys(opinion)]
-            return CadenceObserver(everyone, (), (), preset.cadence, preset.view, lag=lag)
+            return CadenceObserver(everyone, (), (), preset.cadence, preset.view, most_unlooked=most)
         turned, aslant = (
             [Pass(yunet, side=preset.turned_side, turned=by, exponent=_TURNED_EXPONENT) for by in degrees]
             for degrees in (preset.turned, preset.aslant)
@@ -122,7 +127,7 @@ class Detectors:
         main = Pass(yunet)
         again = {one: SecondLook(one, preset.closeups) for one in (main, *turned, *aslant, contrast)}
         return CadenceObserver(
-            [main], rotas, [contrast], preset.cadence, preset.view, again, ends_by=_SECOND_OPINION, lag=lag
+            [main], rotas, [contrast], preset.cadence, preset.view, again, _SECOND_OPINION, most
         )
 
     def named(self, name: str) -> Detector:
@@ -133,6 +138,16 @@ class Detectors:
         for detector in self._loaded.values():
             detector.close()
         self._loaded.clear()
+
+
+def _most_unlooked(cadence: Cadence, lag: int | None, fps: float | None) -> int | None:
+    """Return how many frames may go by without a look.
+
+    What comes right after a look would go out bare if the next came later than the tracker decides. And
+    cameras behind a network stamp ten frames with one moment: by the clock, none of them is due.
+    """
+    by_rate = math.ceil(cadence.look_s * min(fps, _MOST_FPS)) if fps else None
+    return min((most for most in (lag, by_rate) if most is not None), default=None)
 
 
 def _in_turn(turned: Sequence[Pass], others: Sequence[Pass]) -> list[Pass]:

@@ -58,8 +58,8 @@ class Track:
     number: int
     box: Box
     """Where it was last detected."""
-    seen_s: float
-    """When it was last detected, by the window's clock."""
+    seen: Slot
+    """The frame that it was last detected in."""
     path: Box
     """Where it is thought to be at the last look."""
     tail: tuple[Slot, Box]
@@ -151,17 +151,17 @@ class FixedLagSmoother:
 
     def _found(self, track: Track, slot: Slot, face: Detection) -> None:
         """Extend a track to a detection and fill the frames since its last one."""
-        gap_s = slot.clock_s - track.seen_s
+        gap_s = slot.clock_s - track.seen.clock_s
         track.below = track.below if face.below is None else face.below
-        for between in self._window.since(track.seen_s):
-            share = (between.clock_s - track.seen_s) / gap_s
-            between.add(track.number, Mark(track.box.blend(face.box, share), Origin.TRACKED, track.below))
+        for between, by_clock, by_count in self._window.shares(track.seen, slot):
+            box = Box.enclosing(track.box.blend(face.box, share) for share in (by_clock, by_count))
+            between.add(track.number, Mark(box, Origin.TRACKED, track.below))
         slot.add(track.number, Mark(face.box, Origin.DETECTED, track.below, face.score))
-        if self._last_look and track.seen_s < self._last_look.clock_s:
+        if self._last_look and track.seen.clock_s < self._last_look.clock_s:
             self._trace_back(track, slot, face.box, min(gap_s, self._rules.backfill_s))
         track.velocity = _velocity(track.box, face.box, gap_s)
         track.box = track.path = face.box
-        track.seen_s = slot.clock_s
+        track.seen = slot
         track.ends_s = math.inf
         track.growth = 0.0
         track.evidence += self._evidence(face) * min(_MOST_WEIGHT, gap_s / self._rules.fresh_s)
@@ -170,7 +170,7 @@ class FixedLagSmoother:
         self._numbers += 1
         evidence = self._evidence(face)
         tail = (slot, face.box)
-        track = Track(self._numbers, face.box, slot.clock_s, face.box, tail, slot.clock_s, evidence)
+        track = Track(self._numbers, face.box, slot, face.box, tail, slot.clock_s, evidence)
         track.below = face.below or 0.0
         slot.add(track.number, Mark(face.box, Origin.DETECTED, track.below, face.score))
         self._tracks.append(track)
@@ -193,11 +193,11 @@ class FixedLagSmoother:
         if self._is_lingering(track, slot):
             return
         origin = Origin.TRACKED if path else Origin.HELD
-        for between in self._window.since(before.clock_s):
-            gone_s = between.clock_s - before.clock_s
-            box = old.blend(track.path, gone_s / dt)
+        for between, *shares in self._window.shares(before, slot):
+            boxes = [old.blend(track.path, share) for share in shares]
             if vx or vy:  # flow stays with the pillar that the face has gone behind
-                box = Box.enclosing((box, old.moved(vx * gone_s, vy * gone_s)))
+                boxes += [old.moved(vx * dt * share, vy * dt * share) for share in shares]
+            box = Box.enclosing(boxes)
             between.add(track.number, Mark(box.inflated(self._grown(track.growth)), origin, track.below))
 
     def _guess(self, slot: Slot) -> None:
@@ -214,11 +214,11 @@ class FixedLagSmoother:
         wait_s = max(self._reach(track, self._rules.hold_s), self._rules.linger_s)
         here = slot.placement.to_frame(track.path)
         outside = here.clipped(slot.observation.width, slot.observation.height).area <= 0
-        return outside or slot.clock_s > min(track.seen_s + wait_s, track.ends_s) + 1e-9
+        return outside or slot.clock_s > min(track.seen.clock_s + wait_s, track.ends_s) + 1e-9
 
     def _is_lingering(self, track: Track, slot: Slot) -> bool:
         """Tell whether a track is no longer covered, but may still be found again."""
-        return slot.clock_s > track.seen_s + self._reach(track, self._rules.hold_s) + 1e-9
+        return slot.clock_s > track.seen.clock_s + self._reach(track, self._rules.hold_s) + 1e-9
 
     def _reach(self, track: Track, full_s: float) -> float:
         """Return how long a track is held or back-filled: the longer, the better it is proven.

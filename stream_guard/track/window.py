@@ -50,6 +50,8 @@ class Slot:
     observation: Observation
     clock_s: float
     """Time since the first frame without the jumps of damaged time stamps."""
+    number: int
+    """Of the frame, in order."""
     placement: Placement = STILL
     """Where the world is in this frame."""
     marks: dict[int, Mark] = field(default_factory=dict)
@@ -76,13 +78,22 @@ class Window:
 
     def append(self, observation: Observation) -> Slot:
         newest = self.open[-1] if self.open else self._closed[-1] if self._closed else None
-        slot = _next_slot(newest, observation) if newest else Slot(observation, 0.0)
+        slot = _next_slot(newest, observation) if newest else Slot(observation, 0.0, 0)
         self.open.append(slot)
         return slot
 
-    def since(self, clock_s: float) -> list[Slot]:
-        """Return the open frames after a moment, oldest first."""
-        return [slot for slot in self.open if slot.clock_s > clock_s]
+    def shares(self, start: Slot, end: Slot) -> list[tuple[Slot, float, float]]:
+        """Return the open frames after `start`, oldest first, and how far each is on the way to `end`.
+
+        Twice, 0 to 1: by the clock and by count. They differ where frames were filmed evenly but stamped as
+        they arrived, several at once.
+        """
+        way_s, way = end.clock_s - start.clock_s, end.number - start.number
+        return [
+            (slot, (slot.clock_s - start.clock_s) / way_s, (slot.number - start.number) / way)
+            for slot in self.open
+            if slot.number > start.number
+        ]
 
     def before(self, slot: Slot) -> list[Slot]:
         """Return the open frames before one, newest first."""
@@ -137,13 +148,14 @@ class Window:
 def _next_slot(newest: Slot, observation: Observation) -> Slot:
     before = newest.observation
     clock_s = newest.clock_s + _step_s(before, observation)
+    slot = Slot(observation, clock_s, newest.number + 1, newest.placement)
     if observation.scene_start:
-        return Slot(observation, clock_s, placement=newest.placement)
+        return slot
     step = camera_step(before.grey, observation.grey, observation.width, observation.height)
     placement = newest.placement.then(step)
-    if not 1 / MAX_ZOOM <= placement.scale <= MAX_ZOOM:
-        placement = newest.placement
-    return Slot(observation, clock_s, placement)
+    if 1 / MAX_ZOOM <= placement.scale <= MAX_ZOOM:
+        slot.placement = placement
+    return slot
 
 
 def _uncovered(sight: Seen | Between, regions: tuple[Region, ...]) -> tuple[Detection, ...]:
