@@ -297,7 +297,7 @@ class Guard:
 
     def _judges(self, media: Media) -> tuple[Observer, Tracker]:
         tracker = parts.tracker(self.settings, media)
-        looking = self._loaded().observer(self._preset, tracker.lag, media.fps)
+        looking = self._loaded().observer(self._preset.for_stream(media, tracker.lag), tracker.lag, media.fps)
         return parts.guarded(looking, self.settings), tracker
 
     def _loaded(self) -> Detectors:

@@ -12,9 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from stream_guard.detect.canary import FACE
-from stream_guard.detect.presets import PRESETS, Detectors
+from stream_guard.detect.presets import PRESETS, Detectors, Preset
 from stream_guard.model.frame import Frame, Stamp
 from stream_guard.model.geometry import Box
+from stream_guard.model.media import Media
 from stream_guard.model.picture import Picture
 from stream_guard.model.verdict import Seen
 from stream_guard.settings import Settings
@@ -40,6 +41,33 @@ def test_frames_that_carry_one_time_are_looked_at_as_often_as_others(
     sights = [observer.observe(Frame(Stamp(0, i, i * 1e-3), picture, eye)).sight for i in range(20)]
     looked = [i for i, sight in enumerate(sights) if isinstance(sight, Seen)]
     assert max(later - one for one, later in pairwise([*looked, 20])) <= 1 + math.ceil(0.1 * fps)
+
+
+def _media(width: int, height: int, fps: float) -> Media:
+    return Media("stream", None, "test", width, height, fps)
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+@pytest.mark.parametrize("size", [(320, 240), (1920, 1080), (1080, 1920)])
+def test_a_preset_is_what_it_says_up_to_hd(preset: Preset, size: tuple[int, int]) -> None:
+    assert preset.for_stream(_media(*size, 25.0), lag=50) == preset
+    assert preset.for_stream(_media(*size, 0.0), lag=0) == preset
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+@pytest.mark.parametrize("size", [(3840, 2160), (2160, 3840), (12000, 9000)])
+def test_larger_pictures_are_looked_at_in_larger_views(preset: Preset, size: tuple[int, int]) -> None:
+    """By the root of two, and no further: there memory comes to an end."""
+    grown = preset.for_stream(_media(*size, 0.0), lag=0)
+    assert 1.38 < grown.view.side / preset.view.side < 1.42
+    assert 1.38 < grown.turned_side / preset.turned_side < 1.42
+    assert all(large % 32 == 0 for large in (grown.view.side, grown.turned_side, *grown.opinion_sides))
+
+
+@pytest.mark.parametrize(("lag", "fps"), [(9, 25.0), (9, 60.0), (36, 120.0), (9, 1000.0)])
+def test_all_turned_passes_look_within_a_short_lag(lag: int, fps: float) -> None:
+    preset = PRESETS["balanced"].for_stream(_media(3840, 2160, fps), lag)
+    assert (len(preset.turned) + 1) * preset.further_look_s == pytest.approx(min(0.8, lag / min(fps, 120)))
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from stream_guard.detect.canary import require_canary
@@ -13,6 +13,7 @@ from stream_guard.detect.passes import FLOOR, Pass
 from stream_guard.detect.registry import DETECTORS, members
 from stream_guard.detect.rota import Rota
 from stream_guard.detect.second_look import SecondLook
+from stream_guard.model.media import Media
 from stream_guard.model.ports import Detector
 
 _MAIN: Final = "yunet"
@@ -33,6 +34,10 @@ _NEAR_SHARE: Final = 0.75
 
 _MOST_FPS: Final = 120.0
 """Headers that promise more are mostly wrong."""
+_HD_SIDE: Final = 1920
+_MOST_TIMES: Final = 2.0
+"""Of the HD side: at 4K the memory for larger views comes to an end."""
+_STRIDE: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,24 @@ class Preset:
     """Long sides of the pictures that it is shown, in turn."""
     closeups: int
     """How many doubtful places get a second look in one frame."""
+
+    def for_stream(self, media: Media, lag: int) -> Preset:
+        """Return what this means for a source whose tracker decides `lag` frames late.
+
+        Views grow with the root of the size beyond HD: 4K takes four times the work and memory anyway, and
+        twice the looking leaves both in proportion. And no face is covered further back than the lag, so all
+        turned passes look within it.
+        """
+        times = math.sqrt(min(max(1.0, max(media.width, media.height) / _HD_SIDE), _MOST_TIMES))
+        lag_s = lag / min(media.fps, _MOST_FPS) if media.fps else math.inf
+        round_s = (len(self.turned) + 1) * self.further_look_s
+        return replace(
+            self,
+            view=replace(self.view, side=_grown(self.view.side, times)),
+            turned_side=_grown(self.turned_side, times),
+            opinion_sides=tuple(_grown(side, times) for side in self.opinion_sides),
+            further_look_s=self.further_look_s * min(1.0, lag_s / round_s),
+        )
 
 
 PRESETS: Final[Mapping[str, Preset]] = {
@@ -97,7 +120,7 @@ class Detectors:
             self.close()
             raise
 
-    def observer(self, preset: Preset, lag: int | None = None, fps: float | None = None) -> CadenceObserver:
+    def observer(self, preset: Preset, lag: int | None = None, fps: float = 0.0) -> CadenceObserver:
         """Return a new observer for one stream of `fps`, whose tracker decides `lag` frames late."""
         most = _most_unlooked(preset.cadence, lag, fps)
         opinion = [
@@ -140,7 +163,12 @@ class Detectors:
         self._loaded.clear()
 
 
-def _most_unlooked(cadence: Cadence, lag: int | None, fps: float | None) -> int | None:
+def _grown(side: int, times: float) -> int:
+    """Return a longer side, of which YuNet need pad nothing."""
+    return side if times <= 1 else int(side * times) // _STRIDE * _STRIDE
+
+
+def _most_unlooked(cadence: Cadence, lag: int | None, fps: float) -> int | None:
     """Return how many frames may go by without a look.
 
     What comes right after a look would go out bare if the next came later than the tracker decides. And
