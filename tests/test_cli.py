@@ -283,6 +283,16 @@ def test_progress_for_machines_is_one_json_object_a_line(tmp_path: Path) -> None
     assert done.stderr == ""
 
 
+def test_machines_are_told_what_a_proof_found(tmp_path: Path) -> None:
+    proven = run("redact", STREET, "-o", tmp_path / "out.png", "--verify", "--progress", "json")
+    refuted = run("verify", STREET, "--against", STREET, "--progress", "json")
+    assert (proven.returncode, refuted.returncode) == (ExitCode.DONE, ExitCode.LEAK)
+    good, bad = (json.loads(done.stdout.splitlines()[-1]) for done in (proven, refuted))
+    assert (good["event"], good["passed"], good["findings"]) == ("verified", True, [])
+    assert (bad["event"], bad["passed"]) == ("verified", False)
+    assert all(finding["kind"] and finding["box"] for finding in bad["findings"])
+
+
 def test_progress_on_a_terminal_is_a_bar(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     asked = command("redact", WALK, "-o", tmp_path / "out.mp4", *FAST)

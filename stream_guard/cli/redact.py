@@ -152,8 +152,8 @@ def _summary(report: Report, progress: str) -> ExitCode:
             f"{report.output.path}: {report.account.frames} frame(s), {report.faces} face track(s) covered"
         )
         _places(report)
-    if report.verification is not None and progress != "json":
-        tell(report.verification)
+    if report.verification is not None:
+        tell(report.verification, progress)
     return report.exit_code
 
 

@@ -69,8 +69,8 @@ def verify(
         _tell_record(report, {"output": output, "input": against, "plan": plan}, result)
     if json_to is not None:
         _write(json_to, result)
-    if json_to != Path("-") and progress != "json":
-        tell(result)
+    if json_to != Path("-"):
+        tell(result, progress)
     return exit_code(result)
 
 
@@ -101,9 +101,11 @@ def exit_code(result: Verification) -> ExitCode:
     return ExitCode.DONE if result.passed else ExitCode.LEAK
 
 
-def tell(result: Verification) -> None:
-    """Print the findings as a table and the sum in one line."""
-    if result.findings:
+def tell(result: Verification, progress: str) -> None:
+    """Print the findings as a table and the sum in one line; one JSON object for machines."""
+    if progress == "json":
+        click.echo(json.dumps({"event": "verified", **result.as_dict()}))
+    elif result.findings:
         _table(result)
         say(f"{result.output}: {len(result.findings)} finding(s); do not release it before each is explained")
     elif result.source is None:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_guard.detect.shrink import shrunk
 from stream_guard.model.frame import View
 from stream_guard.model.geometry import Box
 from stream_guard.model.ports import Detector
@@ -19,6 +20,8 @@ FLOOR: Final = 0.03
 """Detections under this score are noise; those between it and the user's confidence keep a track alive."""
 _LOW_SPREAD: Final = 60
 """Grey levels between the darkest and the brightest twentieth, under which a picture has low contrast."""
+
+_QUARTERS: Final = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,7 @@ def _shrunk(bgr: NDArray[np.uint8], side: int | None) -> NDArray[np.uint8]:
     """Return the picture with its long side at most `side` pixels; itself where it is small enough."""
     height, width = bgr.shape[:2]
     k = 1.0 if side is None else side / max(height, width)
-    if k >= 1:
-        return bgr
-    size = (max(1, round(width * k)), max(1, round(height * k)))
-    return np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return bgr if k >= 1 else shrunk(bgr, max(1, round(width * k)), max(1, round(height * k)))
 
 
 def _equalized(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -82,8 +82,8 @@ def _equalized(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _turned(bgr: NDArray[np.uint8], degrees: int) -> NDArray[np.uint8]:
     """Return the whole picture turned about its centre, black in the corners that this adds."""
-    if degrees % 90 == 0:
-        return np.ascontiguousarray(np.rot90(bgr, degrees // 90))
+    if degrees in _QUARTERS:
+        return np.asarray(cv2.rotate(bgr, _QUARTERS[degrees]), np.uint8)
     height, width = bgr.shape[:2]
     cos, sin = (abs(v) for v in _direction(degrees))
     size = math.ceil(width * cos + height * sin), math.ceil(width * sin + height * cos)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_guard.detect.passes import Pass
+from stream_guard.detect.shrink import shrunk
 from stream_guard.model.frame import Eye, View
 from stream_guard.model.geometry import Box, ious
 from stream_guard.model.verdict import Detection
@@ -101,9 +102,10 @@ def _cut(bgr: NDArray[np.uint8], area: Box, side: int) -> NDArray[np.uint8]:
     x0, y0, x1, y1 = (round(v) for v in (there.x0, there.y0, there.x1, there.y1))
     source = bgr[int(inside.y0) : round(inside.y1), int(inside.x0) : round(inside.x1)]
     if x1 > x0 and y1 > y0 and source.size:
-        # between half and full size it shows as much as an area's mean, in an eighth of the time
-        shrinking = cv2.INTER_LINEAR if 2 * side >= area.w else cv2.INTER_AREA
-        out[y0:y1, x0:x1] = cv2.resize(source, (x1 - x0, y1 - y0), interpolation=shrinking)
+        if 2 * side >= area.w:  # then nearly as good, and faster still
+            out[y0:y1, x0:x1] = cv2.resize(source, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
+        else:
+            out[y0:y1, x0:x1] = shrunk(source, x1 - x0, y1 - y0)
     return out
 
 

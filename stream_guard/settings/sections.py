@@ -144,7 +144,7 @@ class Limits(Section):
     """What a run may use."""
 
     lag_memory_mb: int = Field(
-        default=168,
+        default=160,
         ge=16,
         le=65536,
         description="Megabytes for the frames that are held back; shortens lag_s for large pictures.",
