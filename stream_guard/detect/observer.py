@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from stream_guard.detect.agreement import distinct, with_chins, with_hidden
 from stream_guard.detect.passes import FLOOR, Pass, has_low_contrast
 from stream_guard.detect.rota import Rota, is_due
-from stream_guard.detect.scene import SceneChanges
+from stream_guard.detect.scene import Change, SceneChanges
 from stream_guard.detect.second_look import SecondLook
 from stream_guard.model.frame import Eye, Frame, View
 from stream_guard.model.verdict import Between, Detection, Observation, Seen, Sight, Unseen
@@ -75,10 +75,11 @@ class CadenceObserver:
         if frame.eye is None:
             return Observation(frame.stamp, *size, Unseen("the frame came without a picture to look at"))
         grey = frame.eye.grey(self._cadence.grey_side)
-        scene_start = self._scenes.starts_at(grey)
+        change = self._scenes.to(grey)
+        scene_start = change is Change.CUT
         now = self._clock(frame.stamp.time_s)
         everything = scene_start or self._looked_s is None
-        if everything or frame.last or frame.damaged or self._is_due(now):
+        if everything or frame.last or frame.damaged or self._is_due(now, change):
             view = frame.eye.view(self._size.side, self._size.max_upscale)
             sight = self._sight(frame.eye, view, self._choose(now, everything, has_low_contrast(grey)))
             if isinstance(sight, Seen):  # else the next frame is looked at, whatever the cadence
@@ -116,7 +117,9 @@ class CadenceObserver:
             passes += rota.everyone(now) if everything else rota.due(now, self._stretch)
         return passes
 
-    def _is_due(self, now: float) -> bool:
+    def _is_due(self, now: float, change: Change) -> bool:
+        if change is Change.SUDDEN and self._stretch <= 1:  # what came may be gone before the next look
+            return True
         return self._unlooked >= self._most_unlooked or is_due(
             self._looked_s, now, self._cadence.look_s * self._stretch
         )
