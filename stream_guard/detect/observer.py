@@ -87,7 +87,7 @@ class CadenceObserver:
         else:
             sight = Between()
             self._unlooked += 1
-        return Observation(frame.stamp, *size, sight, grey, scene_start)
+        return Observation(frame.stamp, *size, sight, grey, scene_start, change is Change.SUDDEN)
 
     def shed(self, view_share: float, look_share: float) -> None:
         """Spend less from now on: a share of the usual view, and so much more time between all looks.

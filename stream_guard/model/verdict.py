@@ -59,6 +59,8 @@ class Observation:
     """(h, w) small grey copy of the frame for motion estimation."""
     scene_start: bool = False
     """The picture has nothing in common with the one before it (a cut)."""
+    leapt: bool = False
+    """Something in a picture that was still has changed at once: what moved did so in this very frame."""
 
 
 class Origin(Enum):

@@ -153,8 +153,9 @@ class FixedLagSmoother:
         """Extend a track to a detection and fill the frames since its last one."""
         gap_s = slot.clock_s - track.seen.clock_s
         track.below = track.below if face.below is None else face.below
-        for between, by_clock, by_count in self._window.shares(track.seen, slot):
-            box = Box.enclosing(track.box.blend(face.box, share) for share in (by_clock, by_count))
+        waited = (0.0,) if slot.observation.leapt else ()
+        for between, *shares in self._window.shares(track.seen, slot):
+            box = Box.enclosing(track.box.blend(face.box, share) for share in (*shares, *waited))
             between.add(track.number, Mark(box, Origin.TRACKED, track.below))
         slot.add(track.number, Mark(face.box, Origin.DETECTED, track.below, face.score))
         if self._last_look and track.seen.clock_s < self._last_look.clock_s:
