@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stream_guard.detect.agreement import distinct, with_chins, with_hidden
 from stream_guard.detect.passes import FLOOR, Pass, has_low_contrast
 from stream_guard.detect.rota import Rota, is_due
@@ -79,15 +82,16 @@ class CadenceObserver:
         scene_start = change is Change.CUT
         now = self._clock(frame.stamp.time_s)
         everything = scene_start or self._looked_s is None
-        if everything or frame.last or frame.damaged or self._is_due(now, change):
-            view = frame.eye.view(self._size.side, self._size.max_upscale)
-            sight = self._sight(frame.eye, view, self._choose(now, everything, has_low_contrast(grey)))
-            if isinstance(sight, Seen):  # else the next frame is looked at, whatever the cadence
-                self._looked_s, self._unlooked = now, 0
-        else:
-            sight = Between()
-            self._unlooked += 1
-        return Observation(frame.stamp, *size, sight, grey, scene_start, change is Change.SUDDEN)
+        due = everything or frame.last or frame.damaged or self._is_due(now)
+        sudden = change is Change.SUDDEN
+        sight: Sight = Between()
+        if due or (sudden and self._stretch <= 1):  # what has come may be gone before the next look is due
+            passes = self._upright(grey) + (self._in_turn(now, everything) if due else [])
+            sight = self._sight(frame.eye, frame.eye.view(self._size.side, self._size.max_upscale), passes)
+        self._unlooked += 1
+        if due and isinstance(sight, Seen):  # else the next frame is looked at, whatever the cadence
+            self._looked_s, self._unlooked = now, 0
+        return Observation(frame.stamp, *size, sight, grey, scene_start, sudden)
 
     def shed(self, view_share: float, look_share: float) -> None:
         """Spend less from now on: a share of the usual view, and so much more time between all looks.
@@ -109,20 +113,16 @@ class CadenceObserver:
         self._now_s += max(step_s, _LEAST_STEP_S) if step_s >= 0 else _LEAP_S
         return self._now_s
 
-    def _choose(self, now: float, everything: bool, low_contrast: bool) -> list[Pass]:
-        passes = list(self._main)
-        if low_contrast:
-            passes += self._low_contrast
-        for rota in self._rotas:
-            passes += rota.everyone(now) if everything else rota.due(now, self._stretch)
-        return passes
+    def _upright(self, grey: NDArray[np.uint8]) -> list[Pass]:
+        return [*self._main, *(self._low_contrast if has_low_contrast(grey) else ())]
 
-    def _is_due(self, now: float, change: Change) -> bool:
-        if change is Change.SUDDEN and self._stretch <= 1:  # what came may be gone before the next look
-            return True
-        return self._unlooked >= self._most_unlooked or is_due(
-            self._looked_s, now, self._cadence.look_s * self._stretch
-        )
+    def _in_turn(self, now: float, everything: bool) -> list[Pass]:
+        by_rota = [rota.everyone(now) if everything else rota.due(now, self._stretch) for rota in self._rotas]
+        return [one for chosen in by_rota for one in chosen]
+
+    def _is_due(self, now: float) -> bool:
+        look_s = self._cadence.look_s * self._stretch
+        return self._unlooked >= self._most_unlooked or is_due(self._looked_s, now, look_s)
 
     def _sight(self, eye: Eye, view: View, passes: Sequence[Pass]) -> Sight:
         faces: list[Detection] = []
