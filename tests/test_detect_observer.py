@@ -17,7 +17,6 @@ from stream_guard.detect.observer import Cadence, CadenceObserver, ViewSize
 from stream_guard.detect.passes import FLOOR, Pass
 from stream_guard.detect.presets import PRESETS
 from stream_guard.detect.rota import Rota
-from stream_guard.detect.scene import Change, SceneChanges
 from stream_guard.detect.yunet import YuNet
 from stream_guard.model.frame import Frame, Stamp, View
 from stream_guard.model.geometry import Box
@@ -26,6 +25,7 @@ from stream_guard.model.verdict import Between, Cover, Detection, Observation, S
 from stream_guard.track.smoother import FixedLagSmoother
 from tests.pictures import Grey, seen_from, texture
 from tests.test_detect_contract import portrait
+from tests.test_detect_scene import marked
 
 Rgb = NDArray[np.uint8]
 FPS = 25
@@ -163,6 +163,15 @@ def test_it_looks_where_a_scene_starts_with_all_it_has() -> None:
     assert [o.scene_start for o in found] == [False, False, True, False]
     assert [isinstance(o.sight, Seen) for o in found] == [True, False, True, False]
     assert [f.asked for f in bench.further] == [2, 2]
+
+
+def test_it_looks_at_once_where_a_still_picture_changes_unless_there_is_too_much_to_do() -> None:
+    popped = rgb(marked(STILL[..., 0], 100, 40))
+    frames = [frame(i, popped if i in (16, 17, 22) else STILL) for i in range(26)]
+    assert Bench().looks(frames) == [0, 3, 6, 9, 12, 15, 16, 18, 21, 22, 23]
+    busy = Bench()
+    busy.observer.shed(1.0, 2.0)
+    assert busy.looks(frames) == [0, 6, 12, 18, 24]
 
 
 def test_the_further_passes_take_turns() -> None:
@@ -363,73 +372,3 @@ def test_a_face_that_only_a_further_pass_sees_is_looked_for_with_every_look(yune
     observer = CadenceObserver([Pass(Scripted())], [rota], (), CADENCE, SIZE)
     found = [observer.observe(frame(i, upside_down)) for i in range(31)]
     assert [o.stamp.index for o in found if _faces(o)] == list(range(0, 31, 3))
-
-
-# -- scene cuts and sudden changes ----------------------------------------------------------------
-
-
-def _changes(pictures: Sequence[Grey], kind: Change) -> list[int]:
-    changes = SceneChanges()
-    return [i for i, picture in enumerate(pictures) if changes.to(picture) is kind]
-
-
-def _starts(pictures: Sequence[Grey]) -> list[int]:
-    return _changes(pictures, Change.CUT)
-
-
-def _looking_at(x: float) -> Grey:
-    return seen_from(WORLD, 160, 90, x, 20)
-
-
-def _bright(picture: Grey) -> Grey:
-    return np.asarray(200 + picture // 6, np.uint8)
-
-
-def test_a_cut_is_noticed() -> None:
-    before, after = _looking_at(0), _bright(seen_from(texture(640, 360, seed=9), 160, 90, 0, 0))
-    assert _starts([before, before, after, after]) == [2]
-
-
-def test_the_first_picture_is_no_cut() -> None:
-    assert _starts([_looking_at(0)]) == []
-
-
-def test_a_pan_is_no_cut() -> None:
-    assert _starts([_looking_at(12 * i) for i in range(30)]) == []
-
-
-def test_a_flash_starts_a_scene_and_so_does_its_end() -> None:
-    still = _looking_at(0)
-    assert _starts([still, still, _bright(still), still, still]) == [2, 3]
-
-
-def test_a_slow_fade_is_no_cut() -> None:
-    still = _looking_at(0).astype(np.float32)
-    assert _starts([np.asarray(still * (1 - i / 20), np.uint8) for i in range(21)]) == []
-
-
-def _with_patch(picture: Grey, x: int, side: int = 12) -> Grey:
-    patched = picture.copy()
-    patched[30 : 30 + side, x : x + side] ^= 128
-    return patched
-
-
-def test_what_comes_and_goes_in_a_still_picture_is_sudden() -> None:
-    still = _looking_at(0)
-    shown = [_with_patch(still, 40) if i in (20, 21, 30) else still for i in range(40)]
-    assert _changes(shown, Change.SUDDEN) == [20, 22, 30, 31]
-
-
-def test_what_moves_all_the_time_is_not_sudden() -> None:
-    assert _changes([_looking_at(12 * i) for i in range(30)], Change.SUDDEN) == []
-    still = _looking_at(0)
-    assert _changes([_with_patch(still, 4 * i, 24) for i in range(30)], Change.SUDDEN) == []
-
-
-def test_it_looks_at_once_where_a_still_picture_changes_unless_there_is_too_much_to_do() -> None:
-    popped = rgb(_with_patch(STILL[..., 0], 100, 40))
-    frames = [frame(i, popped if i in (16, 17, 22) else STILL) for i in range(26)]
-    assert Bench().looks(frames) == [0, 3, 6, 9, 12, 15, 16, 18, 21, 22, 23]
-    busy = Bench()
-    busy.observer.shed(1.0, 2.0)
-    assert busy.looks(frames) == [0, 6, 12, 18, 24]
