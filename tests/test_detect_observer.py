@@ -198,8 +198,8 @@ def test_turns_keep_their_pace_where_looks_come_in_other_steps() -> None:
 def test_a_rota_that_nobody_asked_for_long_makes_up_for_a_round() -> None:
     passes = [Pass(Scripted()) for _ in range(3)]
     rota = Rota(passes, every_s=0.2)
-    asked = [len(rota.due(t, 1.0)) for t in (0.0, 0.4, 0.41, 5.0, 5.01, 5.22)]
-    assert asked == [1, 2, 0, 3, 0, 1]
+    asked = [rota.due(t, 1.0) for t in (0.0, 0.4, 0.41, 5.0, 5.01, 5.22)]
+    assert asked == [passes[:1], passes[1:], [], passes, [], passes[:1]]
 
 
 @pytest.mark.parametrize("doubt", [0.0, 0.17])
@@ -253,6 +253,13 @@ def test_shedding_leaves_out_who_wants_a_larger_picture_than_the_view_is_left() 
         asked.append((usual.asked - before[0], large.asked - before[1]))
     assert asked[1] == (10, 0)
     assert min(asked[0][1], asked[2][1]) >= 3
+
+
+def test_a_rota_of_larger_pictures_alone_is_left_as_it_is() -> None:
+    large = Pass(Scripted(), side=600)
+    rota = Rota([large], every_s=0.2)
+    rota.limit(320)
+    assert rota.due(0.0, 1.0) == [large]
 
 
 @pytest.mark.parametrize("times", [[0.0] * 40, [1e-7 * i for i in range(40)]])
@@ -363,6 +370,27 @@ def _faces(observation: Observation) -> int:
 
 
 _UPSIDE_DOWN = Box(320 - FACE.x1, 320 - FACE.y1, 320 - FACE.x0, 320 - FACE.y0)
+
+
+def test_a_chin_that_one_of_them_sees_further_down_is_told() -> None:
+    lower = Scripted(lambda view: [Detection(MASKED.grown(0, 0, 0, 12), 0.9, "lower")], "lower")
+    main, further = [Pass(Scripted(_one(MASKED, 0.9)))], [Rota([Pass(lower)], FURTHER_S)]
+    for ends_by, below in (("lower", 0.25), (None, None)):
+        seen = CadenceObserver(main, further, (), CADENCE, SIZE, ends_by=ends_by).observe(frame(0)).sight
+        assert isinstance(seen, Seen)
+        assert [(face.box, face.below) for face in seen.faces] == [(MASKED, below)]
+
+
+MASKED = Box(10, 10, 58, 58)
+
+
+def test_a_doubtful_face_that_a_nearer_head_hides_is_believed_more() -> None:
+    nearer, behind = Detection(MASKED, 0.9, "scripted"), Detection(MASKED.moved(40, 0), 0.18, "scripted")
+    both = Scripted(lambda view: [nearer, behind])
+    seen = CadenceObserver([Pass(both)], (), (), CADENCE, SIZE).observe(frame(0)).sight
+    assert isinstance(seen, Seen)
+    assert seen.faces[0] == nearer
+    assert seen.faces[1].score > behind.score
 
 
 def test_a_face_that_only_a_further_pass_sees_is_looked_for_with_every_look(yunet: YuNet) -> None:

@@ -269,9 +269,9 @@ def test_a_cut_lets_go_of_what_is_not_found_again() -> None:
 
 
 def test_a_false_cut_takes_no_cover_away() -> None:
-    observations = _steady(0, 40)
-    observations[20] = replace(seen(20), scene_start=True)  # a flash in which nothing was found
-    assert _covered(covers(observations), FACE) == list(range(41))
+    flash = replace(seen(20), scene_start=True)  # in which nothing is found
+    found = covers(_strip(*_steady(0, 19), flash, *_steady(21, 40), frames=100))
+    assert _covered(found, FACE) == list(range(40 + round(RULES.hold_s * FPS) + 1))
 
 
 def test_a_region_takes_in_its_neighbours() -> None:
