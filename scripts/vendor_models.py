@@ -112,7 +112,7 @@ class Model:
     sha256: str
     purpose: str
     used_by: str = "detect"
-    """The package that loads it."""
+    """The package that needs it."""
     edit: Callable[[bytes], bytes] = _as_it_is
     changed: str = "nothing"
     renamed: str = ""

@@ -56,6 +56,3 @@ def said(done: Done) -> str:
 def frame_count(path: Path) -> int:
     with av.open(path) as container:
         return sum(1 for _ in container.decode(video=0))
-
-
-# -- help, usage ----------------------------------------------------------------------------------

@@ -339,6 +339,7 @@ def test_settings_prints_the_cameras_but_no_password(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(
         '[sources.door]\nurl = "rtsp://10.0.0.7/h264"\nuser = "viewer"\npassword = "s3cret"\n'
         '[sources.back-yard]\nurl = "rtsp://viewer:s3cret@10.0.0.8/h264"\n[sources.desk]\nurl = "whip:"\n'
+        '[sources.shed]\nurl = "rtsp://viewer:s3cret@10.0.0.9:port/h264"\n'
     )
     variable = {"STREAM_GUARD_SOURCES_DESK_PASSWORD": "s3cret"}
     done = run("settings", "--config", "mine.toml", cwd=tmp_path, **variable)
@@ -347,7 +348,7 @@ def test_settings_prints_the_cameras_but_no_password(tmp_path: Path) -> None:
     sources = tomllib.loads(done.stdout)["sources"]
     usual = {"transport": "tcp", "audio": "keep", "loop": False}
     assert sources["door"] == {"url": "rtsp://10.0.0.7/h264", "user": "viewer", **usual}
-    assert sources["back-yard"] == {"user": "", **usual}
+    assert sources["back-yard"] == sources["shed"] == {"user": "", **usual}
     assert sources["desk"] == {"url": "whip:", "user": "", **usual}
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert "# url = (secret) # file mine.toml" in lines

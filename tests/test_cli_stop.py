@@ -30,7 +30,7 @@ def test_a_signal_stops_the_run_and_leaves_nothing(tmp_path: Path, number: signa
         process.send_signal(number)  # an impatient user
         _, errors = process.communicate(timeout=60)
     assert process.returncode == ExitCode.STOPPED, errors
-    assert errors.startswith("error: stopped by SIG")
+    assert errors == f"error: stopped by {number.name}; nothing was written for the file in work\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,7 +17,6 @@ from stream_guard.detect.observer import Cadence, CadenceObserver, ViewSize
 from stream_guard.detect.passes import FLOOR, Pass
 from stream_guard.detect.presets import PRESETS
 from stream_guard.detect.rota import Rota
-from stream_guard.detect.scene import Change, SceneChanges
 from stream_guard.detect.yunet import YuNet
 from stream_guard.model.frame import Frame, Stamp, View
 from stream_guard.model.geometry import Box
@@ -26,6 +25,7 @@ from stream_guard.model.verdict import Between, Cover, Detection, Observation, S
 from stream_guard.track.smoother import FixedLagSmoother
 from tests.pictures import Grey, seen_from, texture
 from tests.test_detect_contract import portrait
+from tests.test_detect_scene import marked
 
 Rgb = NDArray[np.uint8]
 FPS = 25
@@ -165,6 +165,15 @@ def test_it_looks_where_a_scene_starts_with_all_it_has() -> None:
     assert [f.asked for f in bench.further] == [2, 2]
 
 
+def test_it_looks_at_once_where_a_still_picture_changes_unless_there_is_too_much_to_do() -> None:
+    popped = rgb(marked(STILL[..., 0], 100, 40))
+    frames = [frame(i, popped if i in (16, 17, 22) else STILL) for i in range(26)]
+    assert Bench().looks(frames) == [0, 3, 6, 9, 12, 15, 16, 18, 21, 22, 23, 24]
+    busy = Bench()
+    busy.observer.shed(1.0, 2.0)
+    assert busy.looks(frames) == [0, 6, 12, 18, 24]
+
+
 def test_the_further_passes_take_turns() -> None:
     bench = Bench(further=(Scripted(), Scripted(), Scripted()))
     bench.looks([frame(i) for i in range(70)])
@@ -189,8 +198,8 @@ def test_turns_keep_their_pace_where_looks_come_in_other_steps() -> None:
 def test_a_rota_that_nobody_asked_for_long_makes_up_for_a_round() -> None:
     passes = [Pass(Scripted()) for _ in range(3)]
     rota = Rota(passes, every_s=0.2)
-    asked = [len(rota.due(t, 1.0)) for t in (0.0, 0.4, 0.41, 5.0, 5.01, 5.22)]
-    assert asked == [1, 2, 0, 3, 0, 1]
+    asked = [rota.due(t, 1.0) for t in (0.0, 0.4, 0.41, 5.0, 5.01, 5.22)]
+    assert asked == [passes[:1], passes[1:], [], passes, [], passes[:1]]
 
 
 @pytest.mark.parametrize("doubt", [0.0, 0.17])
@@ -244,6 +253,13 @@ def test_shedding_leaves_out_who_wants_a_larger_picture_than_the_view_is_left() 
         asked.append((usual.asked - before[0], large.asked - before[1]))
     assert asked[1] == (10, 0)
     assert min(asked[0][1], asked[2][1]) >= 3
+
+
+def test_a_rota_of_larger_pictures_alone_is_left_as_it_is() -> None:
+    large = Pass(Scripted(), side=600)
+    rota = Rota([large], every_s=0.2)
+    rota.limit(320)
+    assert rota.due(0.0, 1.0) == [large]
 
 
 @pytest.mark.parametrize("times", [[0.0] * 40, [1e-7 * i for i in range(40)]])
@@ -356,6 +372,27 @@ def _faces(observation: Observation) -> int:
 _UPSIDE_DOWN = Box(320 - FACE.x1, 320 - FACE.y1, 320 - FACE.x0, 320 - FACE.y0)
 
 
+def test_a_chin_that_one_of_them_sees_further_down_is_told() -> None:
+    lower = Scripted(lambda view: [Detection(MASKED.grown(0, 0, 0, 12), 0.9, "lower")], "lower")
+    main, further = [Pass(Scripted(_one(MASKED, 0.9)))], [Rota([Pass(lower)], FURTHER_S)]
+    for ends_by, below in (("lower", 0.25), (None, None)):
+        seen = CadenceObserver(main, further, (), CADENCE, SIZE, ends_by=ends_by).observe(frame(0)).sight
+        assert isinstance(seen, Seen)
+        assert [(face.box, face.below) for face in seen.faces] == [(MASKED, below)]
+
+
+MASKED = Box(10, 10, 58, 58)
+
+
+def test_a_doubtful_face_that_a_nearer_head_hides_is_believed_more() -> None:
+    nearer, behind = Detection(MASKED, 0.9, "scripted"), Detection(MASKED.moved(40, 0), 0.18, "scripted")
+    both = Scripted(lambda view: [nearer, behind])
+    seen = CadenceObserver([Pass(both)], (), (), CADENCE, SIZE).observe(frame(0)).sight
+    assert isinstance(seen, Seen)
+    assert seen.faces[0] == nearer
+    assert seen.faces[1].score > behind.score
+
+
 def test_a_face_that_only_a_further_pass_sees_is_looked_for_with_every_look(yunet: YuNet) -> None:
     upside_down = np.ascontiguousarray(np.rot90(portrait(), 2))
     idle = [Pass(Scripted()) for _ in range(3)]
@@ -363,73 +400,3 @@ def test_a_face_that_only_a_further_pass_sees_is_looked_for_with_every_look(yune
     observer = CadenceObserver([Pass(Scripted())], [rota], (), CADENCE, SIZE)
     found = [observer.observe(frame(i, upside_down)) for i in range(31)]
     assert [o.stamp.index for o in found if _faces(o)] == list(range(0, 31, 3))
-
-
-# -- scene cuts and sudden changes ----------------------------------------------------------------
-
-
-def _changes(pictures: Sequence[Grey], kind: Change) -> list[int]:
-    changes = SceneChanges()
-    return [i for i, picture in enumerate(pictures) if changes.to(picture) is kind]
-
-
-def _starts(pictures: Sequence[Grey]) -> list[int]:
-    return _changes(pictures, Change.CUT)
-
-
-def _looking_at(x: float) -> Grey:
-    return seen_from(WORLD, 160, 90, x, 20)
-
-
-def _bright(picture: Grey) -> Grey:
-    return np.asarray(200 + picture // 6, np.uint8)
-
-
-def test_a_cut_is_noticed() -> None:
-    before, after = _looking_at(0), _bright(seen_from(texture(640, 360, seed=9), 160, 90, 0, 0))
-    assert _starts([before, before, after, after]) == [2]
-
-
-def test_the_first_picture_is_no_cut() -> None:
-    assert _starts([_looking_at(0)]) == []
-
-
-def test_a_pan_is_no_cut() -> None:
-    assert _starts([_looking_at(12 * i) for i in range(30)]) == []
-
-
-def test_a_flash_starts_a_scene_and_so_does_its_end() -> None:
-    still = _looking_at(0)
-    assert _starts([still, still, _bright(still), still, still]) == [2, 3]
-
-
-def test_a_slow_fade_is_no_cut() -> None:
-    still = _looking_at(0).astype(np.float32)
-    assert _starts([np.asarray(still * (1 - i / 20), np.uint8) for i in range(21)]) == []
-
-
-def _with_patch(picture: Grey, x: int, side: int = 12) -> Grey:
-    patched = picture.copy()
-    patched[30 : 30 + side, x : x + side] ^= 128
-    return patched
-
-
-def test_what_comes_and_goes_in_a_still_picture_is_sudden() -> None:
-    still = _looking_at(0)
-    shown = [_with_patch(still, 40) if i in (20, 21, 30) else still for i in range(40)]
-    assert _changes(shown, Change.SUDDEN) == [20, 22, 30, 31]
-
-
-def test_what_moves_all_the_time_is_not_sudden() -> None:
-    assert _changes([_looking_at(12 * i) for i in range(30)], Change.SUDDEN) == []
-    still = _looking_at(0)
-    assert _changes([_with_patch(still, 4 * i, 24) for i in range(30)], Change.SUDDEN) == []
-
-
-def test_it_looks_at_once_where_a_still_picture_changes_unless_there_is_too_much_to_do() -> None:
-    popped = rgb(_with_patch(STILL[..., 0], 100, 40))
-    frames = [frame(i, popped if i in (16, 17, 22) else STILL) for i in range(26)]
-    assert Bench().looks(frames) == [0, 3, 6, 9, 12, 15, 16, 18, 21, 22, 23, 24]
-    busy = Bench()
-    busy.observer.shed(1.0, 2.0)
-    assert busy.looks(frames) == [0, 6, 12, 18, 24]

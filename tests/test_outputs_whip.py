@@ -47,6 +47,15 @@ def test_an_endpoint_receives_redacted_pictures_and_a_goodbye() -> None:
     assert new_threads(before) == set()
 
 
+def test_the_goodbye_with_its_token_goes_to_no_other_server() -> None:
+    with endpoint(Endpoint()) as other, Feeder() as feeder:
+        session = other.url.removeprefix("whip+")
+        with endpoint(Endpoint(token=CANARY, session=session)) as found:
+            with pushing(feeder, found.url, CANARY) as output:
+                assert until(lambda: bool(found.received), 20), output.status()
+            assert (found.deleted, other.deleted) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("refusing", "says"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
 import httpx
@@ -21,7 +21,7 @@ from stream_guard.web import peer, sessions
 from stream_guard.web.server import WebServer
 from tests.stations import Feeder, shows_code
 from tests.streams import new_threads
-from tests.webs import SDP, FedStation, become, offer, offering, pictures, serving, viewing
+from tests.webs import SDP, FedStation, ask, become, offer, offering, pictures, serving, viewing
 
 TRICKLE = {"Content-Type": "application/trickle-ice-sdpfrag"}
 
@@ -36,14 +36,6 @@ def feeder() -> Iterator[Feeder]:
 def server(feeder: Feeder) -> Iterator[WebServer]:
     with serving(cam=FedStation(feeder)) as running:
         yield running
-
-
-def ask(server: WebServer, talk: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
-    async def connected() -> None:
-        async with httpx.AsyncClient(base_url=server.address, timeout=20) as client:
-            await talk(client)
-
-    asyncio.run(connected())
 
 
 async def viewers(client: httpx.AsyncClient) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import av
@@ -26,6 +26,7 @@ from tests.webs import (
     WALK,
     FedStation,
     RedactingStation,
+    ask,
     become,
     offer,
     offering,
@@ -62,14 +63,6 @@ def station() -> Iterator[RedactingStation]:
 def server(station: RedactingStation) -> Iterator[WebServer]:
     with Feeder() as feeder, serving(cam=station, other=FedStation(feeder, "other")) as running:
         yield running
-
-
-def ask(server: WebServer, talk: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
-    async def connected() -> None:
-        async with httpx.AsyncClient(base_url=server.address, timeout=20) as client:
-            await talk(client)
-
-    asyncio.run(connected())
 
 
 @asynccontextmanager

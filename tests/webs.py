@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +126,16 @@ def serving(
     finally:
         for channel in channels.values():
             channel.branches.close()
+
+
+def ask(server: WebServer, talk: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
+    """Run what a client has to say to the server."""
+
+    async def connected() -> None:
+        async with httpx.AsyncClient(base_url=server.address, timeout=20) as client:
+            await talk(client)
+
+    asyncio.run(connected())
 
 
 async def offering(

@@ -24,6 +24,8 @@ class Endpoint:
     """What a POST with the right token is answered with."""
     answer: str | None = None
     """Instead of a real one."""
+    session: str = "/whip/cam1/session"
+    """Where it says that the session is."""
     received: list[RGB] = field(default_factory=list)
     heard: list[Any] = field(default_factory=list)
     """Sound, as `av.AudioFrame`."""
@@ -74,7 +76,7 @@ def _handler(found: Endpoint, loop: asyncio.AbstractEventLoop) -> type[BaseHTTPR
                 answer = asyncio.run_coroutine_threadsafe(_answer(found, offer), loop).result(10)
             self.send_response(status)
             self.send_header("Content-Type", "application/sdp")
-            self.send_header("Location", "/whip/cam1/session")
+            self.send_header("Location", found.session)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer.encode())

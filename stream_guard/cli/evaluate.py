@@ -94,7 +94,7 @@ def _lines(score: Score) -> Iterator[tuple[str, str]]:
 
 
 def _recall(covered: int, total: int) -> str:
-    return f"{_share(covered, total)}" if total else "none to judge"
+    return _share(covered, total) if total else "none to judge"
 
 
 def _share(part: int, whole: int) -> str:

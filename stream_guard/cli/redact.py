@@ -119,14 +119,14 @@ def _one(guard: Guard, job: Job, wanted: dict[str, Any], progress: str) -> ExitC
     before = _identity(target)
     try:
         with display(progress, str(source)) as listener:
-            account = guard.redact(source, target, progress=listener, **wanted)
+            report = guard.redact(source, target, progress=listener, **wanted)
     except (InputError, OutputError, PipelineError) as exc:
         return report_failure(exc)
     except Stopped as stop:
         if _identity(target) == before:
             raise
         raise Stopped(stop.by, f"{target} is there, but not proven") from stop
-    return _summary(account, progress)
+    return _summary(report, progress)
 
 
 def _identity(path: Path) -> int | None:

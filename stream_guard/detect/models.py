@@ -22,8 +22,6 @@ class ModelFile:
     licence: str
     origin: str
     purpose: str
-    used_by: str
-    """The package that loads it, "detect" or "verify"."""
 
 
 def bundled_folder(name: str) -> Path:
@@ -57,7 +55,6 @@ def _entry(folder: Path, entry: dict[str, Any]) -> ModelFile:
         entry["licence"],
         origin,
         entry["purpose"],
-        entry["used_by"],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,11 @@ from stream_guard.detect.scene import Change, SceneChanges
 from stream_guard.detect.second_look import SecondLook
 from stream_guard.model.frame import Eye, Frame, View
 from stream_guard.model.verdict import Between, Detection, Observation, Seen, Sight, Unseen
+
+_LEAST_STEP_S: Final = 1 / 240
+"""From one frame to the next, where their clock stands still."""
+_LEAP_S: Final = 1.0
+"""Longer than any cadence: after a jump of the clock it looks at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +36,10 @@ class ViewSize:
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """How often who looks; times in seconds of media time."""
+    """How often the main passes look, and how closely motion is followed between their looks."""
 
     look_s: float
-    """The main passes look when so much time has gone since the last look; 0 for every frame."""
+    """They look when so much media time has gone since the last look; 0 for every frame."""
     grey_side: int
     """Long side of the grey copies that motion is estimated on."""
 
@@ -146,8 +152,3 @@ class CadenceObserver:
         again = self._second_looks.get(one)
         judged = again.judge(eye, view, found, self._now_s) if again else found
         return [face for face in judged if not 0 <= face.score < FLOOR]  # one that is no score stays
-
-
-_LEAST_STEP_S = 1 / 240
-_LEAP_S = 1.0
-"""Longer than any cadence: after a jump of the clock it looks at once."""

@@ -48,7 +48,7 @@ class Preset:
     turned: tuple[int, ...]
     """Degrees of the further passes on the turned picture."""
     aslant: tuple[int, ...]
-    """Degrees of those that look at it aslant, which is the slower."""
+    """Degrees of those that look at it aslant: slower, so half as often."""
     turned_side: int
     """Long side of the picture that is turned."""
     cadence: Cadence
@@ -66,7 +66,7 @@ class Preset:
 
         Views grow with the root of the size beyond HD: 4K takes four times the work and memory anyway, and
         twice the looking leaves both in proportion. And no face is covered further back than the lag, so all
-        turned passes look within it.
+        `turned` passes look within it.
         """
         times = math.sqrt(min(max(1.0, max(media.width, media.height) / _HD_SIDE), _MOST_TIMES))
         lag_s = lag / min(media.fps, _MOST_FPS) if media.fps else math.inf

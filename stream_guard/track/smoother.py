@@ -90,7 +90,7 @@ class FixedLagSmoother:
             raise SettingsError(f"lag is {lag} frames; it must be 0 or more")
         self.lag = lag
         self._rules = tracking or Tracking()
-        self._window = Window(lag)
+        self._window = Window()
         self._tracks: list[Track] = []
         self._last_look: Slot | None = None
         self._numbers = 0

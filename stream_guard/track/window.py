@@ -69,10 +69,9 @@ class Slot:
 
 
 class Window:
-    """The last frames in order: `lag` open ones, and the few closed ones that a region reaches back to."""
+    """The last frames in order: the open ones, and the few closed ones that a region reaches back to."""
 
-    def __init__(self, lag: int) -> None:
-        self.lag = lag
+    def __init__(self) -> None:
         self.open: deque[Slot] = deque()
         self._closed: deque[Slot] = deque(maxlen=REACH)
 

@@ -34,7 +34,7 @@ from stream_guard.verify.sface import SFace
 _LOOK_S: Final = 0.2
 """How often the input is looked at; faces are followed over the frames between."""
 _MAX_UPSCALE: Final = 2.5
-"""Between those of balanced and thorough, so that no redaction has looked at the same scale."""
+"""More than any preset's, so that no redaction has looked at small pictures at the same scale."""
 _LEAST_FRAMES: Final = 2
 _MOST_BYTES: Final = 192e6
 """Of the frames that wait for the next look, both files together."""
