@@ -14,6 +14,7 @@ from stream_guard.detect.zones import ZonedObserver
 from stream_guard.errors import SettingsError
 from stream_guard.flow.patience import Patience
 from stream_guard.flow.review import Review
+from stream_guard.flow.wary import Wary
 from stream_guard.model.frame import Frame
 from stream_guard.model.media import Media
 from stream_guard.model.polygon import zones_of
@@ -61,8 +62,13 @@ def sink(source: Opened, target: Path, settings: Settings) -> FileSink | StillSi
 
 
 def guarded(looking: Observer, settings: Settings) -> Observer:
-    """Return the observer with what the settings put around it: patience, and zones to ignore."""
-    return zoned(Patience(looking, settings.limits.unseen_frames), settings)
+    """Return the observer with what the settings put around it: patience, zones to ignore, and distrust."""
+    return wary(zoned(Patience(looking, settings.limits.unseen_frames), settings), settings)
+
+
+def wary(observer: Observer, settings: Settings) -> Observer:
+    """Return the observer, which judges no damaged frames unless the settings trust them."""
+    return observer if settings.detect.trust_damaged else Wary(observer)
 
 
 def zoned(observer: Observer, settings: Settings) -> Observer:

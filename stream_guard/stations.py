@@ -14,7 +14,6 @@ from stream_guard.live.cards import Cards
 from stream_guard.live.load import Shedding
 from stream_guard.live.session import Judges
 from stream_guard.live.station import Station
-from stream_guard.live.wary import Wary
 from stream_guard.model.address import SafeUrl
 from stream_guard.model.ports import LiveSource
 from stream_guard.settings import Settings, did_you_mean
@@ -115,7 +114,7 @@ class DetectorBench:
             looking.shed(shedding.view_share, shedding.look_share)
 
         return Judges(
-            Wary(parts.zoned(looking, self._settings)),
+            parts.wary(parts.zoned(looking, self._settings), self._settings),
             FixedLagSmoother(lag, parts.live_rules(self._settings)),
             parts.redactor(self._settings, self._style, self._zones, says_why=True),
             shed,

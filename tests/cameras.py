@@ -19,9 +19,9 @@ import pytest
 from stream_guard import parts
 from stream_guard.detect.observer import Cadence, CadenceObserver, ViewSize
 from stream_guard.detect.passes import Pass
+from stream_guard.flow.wary import Wary
 from stream_guard.live.load import Shedding
 from stream_guard.live.session import Judges
-from stream_guard.live.wary import Wary
 from stream_guard.model.frame import View
 from stream_guard.model.geometry import Box
 from stream_guard.model.verdict import Detection

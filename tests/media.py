@@ -129,6 +129,16 @@ def beep(track: Any, samples: int, rate: int, hertz: float) -> Iterable[Any]:
     yield from track.encode(None)
 
 
+def spoil(path: Path, number: int) -> None:
+    """Overwrite one packet of the picture with zeros."""
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        packet = list(container.demux(video=0))[number]
+    start = data.index(bytes(packet))
+    data[start : start + packet.size] = bytes(packet.size)
+    path.write_bytes(data)
+
+
 def frames(path: Path) -> list[Any]:
     with av.open(f"file:{path}", metadata_errors="ignore") as container:
         return list(container.decode(container.streams.best("video")))

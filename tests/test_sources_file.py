@@ -15,7 +15,7 @@ from stream_guard.errors import InputError
 from stream_guard.model.frame import Frame, Passthrough
 from stream_guard.sources.file import FileSource
 from stream_guard.sources.kind import sniff
-from tests.media import MATRICES, Clip, beep, displayed, frames, make, scene, sound_packets, times
+from tests.media import MATRICES, Clip, beep, displayed, frames, make, scene, sound_packets, spoil, times
 
 
 def opened(path: Path, **options: object) -> FileSource:
@@ -121,12 +121,7 @@ def test_a_file_cut_off_ends_with_a_warning(tmp_path: Path) -> None:
 
 def test_frames_after_damage_are_marked(tmp_path: Path) -> None:
     path = make(tmp_path / "a.mkv", Clip(frames=60, codec="mjpeg", pix_fmt="yuvj420p"))
-    data = bytearray(path.read_bytes())
-    with av.open(str(path)) as container:
-        packet = list(container.demux(video=0))[20]
-    start = data.index(bytes(packet))
-    data[start : start + packet.size] = bytes(packet.size)
-    path.write_bytes(data)
+    spoil(path, 20)
     source = opened(path)
     found = [i for i in source.items() if isinstance(i, Frame)]
     marked = [f.stamp.index for f in found if f.damaged]

@@ -59,6 +59,10 @@ class Detect(Section):
         min_length=1,
         description="Who looks: yunet, mediapipe, centerface, or several (what one finds is covered).",
     )
+    trust_damaged: bool = Field(
+        default=False,
+        description="Look for faces in damaged frames too, instead of covering them whole. Some may show.",
+    )
 
 
 class Track(Section):

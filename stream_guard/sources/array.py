@@ -65,12 +65,12 @@ def _described(pixels: object) -> str:
     return f"of type {type(pixels).__name__}"
 
 
-def frame_of(pixels: NDArray[Any], damaged: bool = False) -> Frame:
+def frame_of(pixels: NDArray[Any]) -> Frame:
     """Return a frame whose channels are views into pixels (h, w, 1 to 4), uint8 or uint16."""
     height, width = pixels.shape[:2]
     channels = _channels(pixels)
     picture = Picture(width, height, lambda: channels, full_range=True)
-    return Frame(Stamp(0, 0, 0.0), picture, ArrayEye(pixels), damaged)
+    return Frame(Stamp(0, 0, 0.0), picture, ArrayEye(pixels))
 
 
 def _channels(pixels: NDArray[Any]) -> tuple[Channel, ...]:

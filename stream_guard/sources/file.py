@@ -183,7 +183,7 @@ class FileSource:
         if self._damaged:
             self.warnings.append(
                 f"{self._damaged} frame(s) are damaged or come soon after damage, the first at "
-                f"{self._damaged_from_s:.2f} s; what they show may be wrong, so look at them"
+                f"{self._damaged_from_s:.2f} s; what they show may be wrong"
             )
 
     def _count_damaged(self, stamp: Stamp) -> None:

@@ -104,7 +104,7 @@ class StillSource:
 
     def items(self) -> Iterator[Item]:
         """Yield the one frame."""
-        yield frame_of(self._pixels, damaged=bool(self.warnings))
+        yield frame_of(self._pixels)
 
 
 def _read(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Judges nothing that cannot be trusted: frames of a damaged stream are covered whole."""
+"""Judges nothing that cannot be trusted: what a damaged frame shows may be a face that no detector knows."""
 
 from __future__ import annotations
 
