@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_guard.model.geometry import Box
-from stream_guard.track.association import assign
+from stream_guard.track.association import assign, leaps
 from tests.test_track_smoother import BOXES
 
 
@@ -28,3 +28,13 @@ def test_a_torso_does_not_take_the_track_of_a_face() -> None:
     torso = Box(93, 129, 293, 377)
     assert assign([Box(251, 129, 292, 176)], [torso]) == []
     assert assign([Box(251, 129, 292, 176)], [Box(240, 120, 300, 190)]) == [(0, 0)]
+
+
+def test_a_leap_goes_to_the_nearest_face_of_like_size() -> None:
+    runner, other = Box(0, 0, 20, 25), Box(300, 0, 340, 50)
+    assert leaps([runner, other], [runner.moved(60, 5), runner.moved(90, 5), other.moved(-150, 0)]) == [
+        (0, 0),
+        (1, 2),
+    ]
+    assert leaps([runner], [runner.moved(140, 0), runner.moved(60, 0).scaled(2, 2), other]) == []
+    assert leaps([], [runner]) == leaps([runner], []) == []

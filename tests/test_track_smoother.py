@@ -213,15 +213,6 @@ def test_a_face_that_sets_off_between_two_looks_is_covered_along_the_way() -> No
         assert _covered([found[i]], FACE.moved(4 * (i - 6), 0)) == [i]
 
 
-def test_a_face_that_leaps_is_covered_where_it_was_until_then() -> None:
-    """In a stream that stutters it does not move between two looks, but in the frame of the second."""
-    there = FACE.moved(25, 0)
-    skipped = [replace(seen(i), sight=Between()) for i in range(7, 12)]
-    found = covers([*_steady(0, 6), *skipped, replace(seen(12, (there, SURE)), leapt=True)])
-    assert _covered(found, FACE)[:12] == list(range(12))
-    assert _covered([found[12]], there) == [12]
-
-
 @pytest.mark.parametrize(("burst", "behind_a_pillar"), [(4, False), (6, False), (4, True)])
 def test_frames_stamped_several_at_once_are_covered_along_the_way(burst: int, behind_a_pillar: bool) -> None:
     """By their count, as filmed by a camera behind a network, and by the clock, as they are shown."""

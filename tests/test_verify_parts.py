@@ -14,7 +14,9 @@ from PIL import Image
 
 import stream_guard
 from stream_guard.detect.passes import FLOOR
+from stream_guard.detect.presets import PRESETS
 from stream_guard.detect.registry import DETECTORS, INDEPENDENT
+from stream_guard.detect.rota import is_due
 from stream_guard.detect.zones import Ignored
 from stream_guard.errors import ExitCode, InputError
 from stream_guard.model.finding import Finding, Kind
@@ -29,6 +31,7 @@ from stream_guard.verify.detail import exposure
 from stream_guard.verify.leftovers import leftovers, repeated, tags_of
 from stream_guard.verify.pairs import Pair, Pairing
 from stream_guard.verify.planned import Planned
+from stream_guard.verify.run import LOOK_S
 from stream_guard.verify.sface import SFace
 from stream_guard.verify.trails import How, Step, Trails
 from tests.command_line import run, said
@@ -323,3 +326,18 @@ def test_a_face_that_recognition_still_knows_is_found(tmp_path: Path) -> None:
     (finding,) = stream_guard.verify(out, source).findings
     assert finding.what == "face recognition still knows a face of the input"
     assert finding.figures["likeness"] > 0.5
+
+
+# -- when it looks --------------------------------------------------------------------------------
+
+
+def _frames_between_looks(look_s: float, fps: float) -> int:
+    return next(n for n in range(1, 100) if is_due(0.0, n / fps, look_s))
+
+
+@pytest.mark.parametrize("preset", ["fast", "balanced"])
+@pytest.mark.parametrize("fps", [24.0, 25.0, 30.0, 50.0, 60.0])
+def test_it_looks_at_frames_that_the_redaction_did_not(fps: float, preset: str) -> None:
+    """In those that both look at, redact has covered what it saw; what moves fast showed in the others."""
+    theirs = _frames_between_looks(PRESETS[preset].cadence.look_s, fps)
+    assert _frames_between_looks(LOOK_S, fps) % theirs

@@ -10,7 +10,7 @@ from typing import Final
 from stream_guard.errors import SettingsError
 from stream_guard.model.geometry import Box
 from stream_guard.model.verdict import Cover, Detection, Observation, Origin, Seen
-from stream_guard.track.association import assign, without
+from stream_guard.track.association import assign, leaps, without
 from stream_guard.track.motion import follow_in_frames
 from stream_guard.track.window import Mark, Slot, Window
 
@@ -18,6 +18,8 @@ _ENTERING_SHARE: Final = 0.25
 _MOST_WEIGHT: Final = 1.5
 _CLEARLY: Final = 0.7
 """Evidence of a track that may live on weak detections, and that went where it seems to go: two of 0.65."""
+_LEAP_SCORE: Final = 0.5
+"""Score of a new face that may be one lost elsewhere; in crowds doubtful ones come and go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Track:
     """Set by a scene cut."""
     below: float = 0.0
     """How far below its box others saw it end, when they last did, in shares of its height."""
+    leapt: bool = False
+    """Its velocity comes from another track, whose face it may be: it moved faster than boxes overlap."""
 
     def ahead(self, dt: float) -> Box:
         """Return the path moved on by `dt` seconds at constant velocity."""
@@ -120,9 +124,12 @@ class FixedLagSmoother:
         pairs, newborn, missed = self._associate(slot, faces)
         for track, face in pairs:
             self._found(track, slot, face)
+        leapt = self._leapt(slot, missed, newborn)
         for track in missed:
             self._missed(track, slot)
         born = [self._born(slot, face) for face in newborn]
+        for lost, j in leapt:
+            self._link(lost, born[j], slot)
         for track in [*born, *(track for track, _ in pairs)]:
             self._back_fill(track)
 
@@ -160,7 +167,7 @@ class FixedLagSmoother:
         slot.add(track.number, Mark(face.box, Origin.DETECTED, track.below, face.score))
         if self._last_look and track.seen.clock_s < self._last_look.clock_s:
             self._trace_back(track, slot, face.box, min(gap_s, self._rules.backfill_s))
-        track.velocity = _velocity(track.box, face.box, gap_s)
+        track.velocity, track.leapt = _velocity(track.box, face.box, gap_s), False
         track.box = track.path = face.box
         track.seen = slot
         track.ends_s = math.inf
@@ -177,6 +184,49 @@ class FixedLagSmoother:
         self._tracks.append(track)
         return track
 
+    def _leapt(
+        self, slot: Slot, missed: Sequence[Track], newborn: Sequence[Detection]
+    ) -> list[tuple[Track, int]]:
+        """Return which newborn faces may be one seen at the last look, with a copy of that one's track.
+
+        What optical flow follows has stayed about where it was, and was or will be found there.
+        """
+        before = self._last_look
+        if before is None or slot.observation.scene_start:
+            return []
+        lost = [t for t in missed if t.seen is before and t.evidence > 0 and not _flow(before, slot, t.box)]
+        new = [
+            j
+            for j, face in enumerate(newborn)
+            if lost and face.score >= _LEAP_SCORE and not _flow(slot, before, face.box)
+        ]
+        pairs = leaps([track.box for track in lost], [newborn[j].box for j in new])
+        return [(replace(lost[i]), new[j]) for i, j in pairs]
+
+    def _link(self, lost: Track, newborn: Track, slot: Slot) -> None:
+        """Cover the way from a face lost just now to a new one, in case they are one that moves fast.
+
+        Both tracks live on as if they were two faces, for they may be.
+        """
+        gap_s = slot.clock_s - lost.seen.clock_s
+        newborn.velocity, newborn.leapt = _velocity(lost.box, newborn.box, gap_s), True
+        for between, *shares in self._window.shares(lost.seen, slot):
+            box = Box.enclosing(lost.box.blend(newborn.box, share) for share in shares)
+            between.add(newborn.number, Mark(box, Origin.TRACKED, newborn.below))
+        if lost.birth_s == lost.seen.clock_s:  # it came since the look before that
+            self._lead_in(lost, newborn, gap_s)
+
+    def _lead_in(self, lost: Track, newborn: Track, reach_s: float) -> None:
+        """Cover the way that a fast face must have come before it was seen first."""
+        newer = lost.seen
+        for older in self._window.before(lost.seen):
+            ago_s = lost.seen.clock_s - older.clock_s
+            if newer.observation.scene_start or ago_s >= reach_s - 1e-9:
+                break
+            dx, dy = (-v * ago_s for v in newborn.velocity[:2])
+            older.add(newborn.number, Mark(lost.box.moved(dx, dy), Origin.TRACKED, newborn.below))
+            newer = older
+
     # -- without a detection ----------------------------------------------------------------------
 
     def _missed(self, track: Track, slot: Slot) -> None:
@@ -184,7 +234,7 @@ class FixedLagSmoother:
         before = self._last_look or slot
         dt = slot.clock_s - before.clock_s
         old, path = track.path, _flow(before, slot, track.path)
-        vx, vy = track.velocity[:2] if track.evidence >= _CLEARLY else (0.0, 0.0)
+        vx, vy = track.velocity[:2] if track.leapt or track.evidence >= _CLEARLY else (0.0, 0.0)
         track.velocity = (0.0, 0.0, 0.0, 0.0)
         track.path = path or old
         track.growth += dt * (self._rules.flow_growth_per_s if path else self._rules.growth_per_s)
