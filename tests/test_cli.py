@@ -283,6 +283,13 @@ def test_progress_for_machines_is_one_json_object_a_line(tmp_path: Path) -> None
     assert done.stderr == ""
 
 
+def test_an_address_is_no_file_and_its_password_is_not_repeated(tmp_path: Path) -> None:
+    done = run("redact", "rtsp://anna:geheim@127.0.0.1/cam", "-o", tmp_path / "out.mp4")
+    assert done.returncode == ExitCode.USAGE
+    assert "stream-guard live" in said(done)
+    assert "geheim" not in done.stdout + done.stderr
+
+
 def test_machines_are_told_what_a_proof_found(tmp_path: Path) -> None:
     proven = run("redact", STREET, "-o", tmp_path / "out.png", "--verify", "--progress", "json")
     refuted = run("verify", STREET, "--against", STREET, "--progress", "json")

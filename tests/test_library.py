@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import stream_guard
-from stream_guard.errors import InputError, MissingLibraryError, OutputError, SettingsError
+from stream_guard.errors import ExitCode, InputError, MissingLibraryError, OutputError, SettingsError
 from stream_guard.flow.progress import Progress
 from stream_guard.native import libraries_required
 
@@ -95,6 +95,23 @@ def test_a_missing_system_library_names_the_debian_packages(kind: type[Exception
     with pytest.raises(MissingLibraryError, match=r"libGL\.so\.1 is missing.* libgl1 libglib2\.0-0 "):  # noqa: SIM117
         with libraries_required():
             raise kind("libGL.so.1: cannot open shared object file: No such file or directory")
+
+
+@pytest.mark.parametrize("asked", [["devices"], ["live", "test:"], ["serve", "--port", "0"]])
+def test_every_command_names_them(asked: list[str]) -> None:
+    lacking = (
+        "import sys\n"
+        "class Lacking:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name in ('av', 'cv2'):\n"
+        "            raise ImportError('libxcb.so.1: cannot open shared object file: No such file')\n"
+        "sys.meta_path.insert(0, Lacking())\n"
+        "from stream_guard.cli.main import main\n"
+        f"main({asked!r})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", lacking], capture_output=True, text=True, timeout=60)
+    assert done.returncode == ExitCode.INTERNAL
+    assert "the system library libxcb.so.1 is missing; on Debian and Ubuntu install" in done.stderr
 
 
 def test_another_import_error_is_left_alone() -> None:

@@ -34,7 +34,7 @@ _JSON_EVERY_S: Final = 5.0
 @click.option("--loop", is_flag=True, help="Play a file again and again.")
 @click.option("--webrtc", is_flag=True, help="Serve a viewer page with WebRTC or Motion JPEG; the default.")
 @click.option(
-    "--rtsp-serve", metavar="[HOST]:PORT", help="Serve every station as rtsp://HOST:PORT/NAME to recorders."
+    "--rtsp-serve", metavar="[HOST]:PORT", help="Serve every source as rtsp://HOST:PORT/NAME to recorders."
 )
 @click.option(
     "--push", multiple=True, metavar="URL", help="Push to rtsp://... or whip+https://...; {name} is replaced."
@@ -45,7 +45,7 @@ _JSON_EVERY_S: Final = 5.0
 @click.option(
     "--progress", type=click.Choice(("auto", "json")), default="auto", help="How to tell the state.  [auto]"
 )
-@setting_options("detect", "track", "zones", "redact", "outputs", "live", "web")
+@setting_options("detect", "track", "zones", "redact", "outputs", "live", "web", without=("track.lag_s",))
 def live(
     sources: tuple[str, ...],
     everything: bool,

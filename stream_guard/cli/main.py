@@ -22,6 +22,7 @@ from stream_guard.cli.settings import settings
 from stream_guard.cli.signals import stop_behind
 from stream_guard.cli.verify import verify
 from stream_guard.errors import ExitCode
+from stream_guard.native import libraries_required
 
 
 class _Commands(click.Group):
@@ -63,7 +64,8 @@ def main(arguments: list[str] | None = None) -> None:
     if not debugging():
         _keep_stderr_for_us()
     try:
-        code = commands.main(arguments, prog_name="stream-guard", standalone_mode=False)
+        with libraries_required():
+            code = commands.main(arguments, prog_name="stream-guard", standalone_mode=False)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; there is nobody left to tell
         code = ExitCode.OUTPUT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
@@ -10,7 +11,17 @@ import click
 
 from stream_guard import settings as st
 
-PATH: Final = click.Path(path_type=Path, readable=False)
+
+class _FilePath(click.Path):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if re.match(r"[a-z]+://", str(value)):  # not repeated, for it may hold a password
+            self.fail(
+                "an address is no file; for cameras and streams there is `stream-guard live`", param, ctx
+            )
+        return super().convert(value, param, ctx)
+
+
+PATH: Final = _FilePath(path_type=Path, readable=False)
 """A file or folder; who opens it says what is wrong with it, and whether that stops the others."""
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
