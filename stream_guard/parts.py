@@ -62,8 +62,8 @@ def sink(source: Opened, target: Path, settings: Settings) -> FileSink | StillSi
 
 
 def guarded(looking: Observer, settings: Settings) -> Observer:
-    """Return the observer with what the settings put around it: patience, zones to ignore, and distrust."""
-    return wary(zoned(Patience(looking, settings.limits.unseen_frames), settings), settings)
+    """Return the observer with what the settings put around it: patience, distrust, and zones to ignore."""
+    return zoned(wary(Patience(looking, settings.limits.unseen_frames), settings), settings)
 
 
 def wary(observer: Observer, settings: Settings) -> Observer:

@@ -114,7 +114,7 @@ class DetectorBench:
             looking.shed(shedding.view_share, shedding.look_share)
 
         return Judges(
-            parts.wary(parts.zoned(looking, self._settings), self._settings),
+            parts.zoned(parts.wary(looking, self._settings), self._settings),
             FixedLagSmoother(lag, parts.live_rules(self._settings)),
             parts.redactor(self._settings, self._style, self._zones, says_why=True),
             shed,

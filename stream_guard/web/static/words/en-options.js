@@ -27,6 +27,8 @@ export default {
   "set.detect.confidence": "Threshold",
   "set.detect.confidence.help": "Lower covers more, also what is no face.",
   "set.detect.detectors": "Detectors",
+  "set.detect.trust_damaged": "Trust damaged frames",
+  "set.detect.trust_damaged.help": "Else they are covered whole. Some faces may show.",
   "set.track.hold_s": "Hold after the last sight (s)",
   "set.track.lag_s": "Look ahead (s)",
   "set.zones.cover_zone": "Always cover (corners)",

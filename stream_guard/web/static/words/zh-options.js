@@ -27,6 +27,8 @@ export default {
   "set.detect.confidence": "阈值",
   "set.detect.confidence.help": "越低遮盖越多，也会遮盖不是人脸的地方。",
   "set.detect.detectors": "检测器",
+  "set.detect.trust_damaged": "信任损坏的画面",
+  "set.detect.trust_damaged.help": "否则整幅遮盖。可能会露出人脸。",
   "set.track.hold_s": "最后一次看到后继续遮盖（秒）",
   "set.track.lag_s": "向前查看（秒）",
   "set.zones.cover_zone": "始终遮盖（顶点）",
