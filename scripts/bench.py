@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from scripts.arguments import there
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 JOBS: Final = (sys.executable, "-m", "scripts.bench_jobs")
 _ACCEPTED: Final = (0, 5)
@@ -139,7 +141,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("clip", nargs="?", type=Path, help="a video; made from the samples if not given")
+    parser.add_argument("clip", nargs="?", type=there, help="a video; made from the samples if not given")
     parser.add_argument("--runs", type=int, default=3, help="how often each command runs (default 3)")
     parser.add_argument("--preset", default="balanced", help="detection preset (default balanced)")
     parser.add_argument(

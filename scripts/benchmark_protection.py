@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from scripts.anonymizers import NOT_RUN, OTHERS, PRESETS, Kind, NotDone, Tool, ours, program_of, timed
+from scripts.arguments import there
 from scripts.protection_plot import Line, plot
 from scripts.protection_table import SHOWN_SIZES, Result, Summary, placed, summed, tables
 from stream_guard import StreamGuardError, evaluate
@@ -150,7 +151,7 @@ def lines(summaries: Mapping[str, Summary]) -> dict[str, Line]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folder", type=Path, help="clips and pictures with their truths")
+    parser.add_argument("folder", type=there, help="clips and pictures with their truths")
     parser.add_argument(
         "--tools", default=",".join(("stream_guard", *OTHERS)), help="who takes part (default: %(default)s)"
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from scripts.arguments import there
 from scripts.benchmark_protection import Case, cases
 from scripts.protection_plot import Line, plot
 from scripts.protection_table import SHOWN_SIZES, table
@@ -140,7 +141,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folder", type=Path, help="videos with their truths")
+    parser.add_argument("folder", type=there, help="videos with their truths")
     parser.add_argument("--preset", default="balanced", choices=list(PRESETS), help="where to start from")
     parser.add_argument("--curves", metavar="NAME,...", help="only these, e.g. 'view side,lag_s'")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write the plot, .svg or .png")

@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.arguments import there
 from scripts.attacks import chance_bound, classified, rank_1, true_accepts
 from stream_guard import native
 from stream_guard.detect.models import bundled_folder
@@ -270,7 +271,7 @@ def table(rows: Iterable[Row]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folder", type=Path, help="a folder of JPEG pictures for each person")
+    parser.add_argument("folder", type=there, help="a folder of JPEG pictures for each person")
     native.cap()
     found = photos(parser.parse_args().folder)
     with Gate(found) as gate:

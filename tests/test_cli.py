@@ -68,6 +68,10 @@ def test_importing_the_library_is_light() -> None:
         (["redact", STREET, "-o", "y.png", "--config", "absent.toml"], "absent.toml: cannot read"),
         (["redact", STREET, WALK, "-o", "y.mp4"], "2 inputs need a folder"),
         (["redact", STREET, WALK, "-o", "y", "--plan", "p.json"], "--plan"),
+        (
+            ["redact", STREET, "-o", "y.png", "--cover-zone", "0,0 1,0 1,1", "--cover-zone", "0,0 1,1"],
+            "zones.cover_zone is '0,0 1,0 1,1; 0,0 1,1' in option --cover-zone, but a zone should have 3",
+        ),
         (["redact", STREET, STREET.parent / ".." / "samples" / STREET.name, "-o", "y"], "would both become"),
     ],
 )
@@ -149,6 +153,22 @@ def test_a_slash_at_the_end_makes_the_output_a_folder(tmp_path: Path) -> None:
     done = run("redact", STREET, "-o", f"{tmp_path}/new.folder/", *FAST)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (tmp_path / "new.folder").iterdir()] == ["street.png"]
+
+
+def test_a_folder_that_was_made_goes_where_nothing_comes_into_it(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for folder in (kept, tmp_path / "new" / "below"):
+        done = run("redact", "absent.mp4", "absent.png", "-o", f"{folder}/", cwd=tmp_path)
+        assert done.returncode == ExitCode.INPUT
+    assert list(tmp_path.rglob("*")) == [kept]
+
+
+def test_what_is_done_otherwise_than_asked_is_told(tmp_path: Path) -> None:
+    done = run("redact", WALK, "-o", tmp_path / "out.webm", "--codec", "h264", *FAST)
+    assert done.returncode == 0, done.stderr
+    assert "note: " in done.stderr
+    assert "out.webm: video coded as vp9: .webm files do not hold H.264 well" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["-dash.png", "two words.png", "100%d.png", "a:b.png", "ünï.png"])

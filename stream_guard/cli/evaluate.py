@@ -35,7 +35,7 @@ _LISTED_LEAKS = 10
     "--progress", type=click.Choice(("auto", "bar", "lines", "none")), default="auto",
     help="How to show progress.  [auto]",
 )  # fmt: skip
-@setting_options("detect", "track", "redact", "output", "limits")
+@setting_options("detect", "track", "redact", "output", "limits", without=("output.overwrite",))
 def evaluate(
     clip: Path,
     truth: Path,

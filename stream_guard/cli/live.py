@@ -110,11 +110,11 @@ def _run(broadcast: Broadcast, tell: Callable[[Broadcast], None]) -> None:
 @contextmanager
 def _telling(progress: str, broadcast: Broadcast) -> Iterator[Callable[[Broadcast], None]]:
     """Yield what shows the state: a table on a terminal, JSON lines elsewhere."""
-    if broadcast.address and progress != "json":
-        click.echo(f"viewer page: {broadcast.address}")
     if progress == "json" or not sys.stderr.isatty():
         yield _JsonLines()
         return
+    if broadcast.address:
+        click.echo(f"viewer page: {broadcast.address}")
     from rich.console import Console
     from rich.live import Live
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,17 +80,17 @@ def redact(
         "plan": plan, "report": report_to or report, "contact_sheet": contact_sheet, "signer": signer,
         "verify": verify,
     }  # fmt: skip
-    jobs = _jobs(inputs, output)
-    with Guard(settings) as guard:
+    jobs, folder = _jobs(inputs, output)
+    with _made(folder), Guard(settings) as guard:
         return worst([_one(guard, job, wanted, progress) for job in jobs])  # each says how it went
 
 
-def _jobs(inputs: Sequence[Path], given: str) -> list[Job]:
-    """Return which input goes to which file.
+def _jobs(inputs: Sequence[Path], given: str) -> tuple[list[Job], Path | None]:
+    """Return which input goes to which file, and the folder of these where the output is to be one.
 
     Raises:
         UsageError: several inputs would go to one file.
-        OutputError: the folder cannot be made or entered.
+        OutputError: the folder cannot be entered.
     """
     from stream_guard import output_name
     from stream_guard.sinks.publish import translated
@@ -98,7 +99,7 @@ def _jobs(inputs: Sequence[Path], given: str) -> list[Job]:
     with translated(output):
         is_there, is_folder = output.exists(), given.endswith("/") or output.is_dir()
     if len(inputs) == 1 and not is_folder:
-        return [(inputs[0], output)]
+        return [(inputs[0], output)], None
     if not is_folder and (is_there or output.suffix):
         raise click.UsageError(
             f"{len(inputs)} inputs need a folder as output, but {output} is none; create it first"
@@ -108,9 +109,30 @@ def _jobs(inputs: Sequence[Path], given: str) -> list[Job]:
         other = taken.setdefault(output_name(path), path)
         if other is not path:
             raise click.UsageError(f"{other} and {path} would both become {output / output_name(path)}")
-    with translated(output):
-        output.mkdir(parents=True, exist_ok=True)
-    return [(path, output / name) for name, path in taken.items()]
+    return [(path, output / name) for name, path in taken.items()], output
+
+
+@contextmanager
+def _made(folder: Path | None) -> Iterator[None]:
+    """Make the folder and those above it, and take away again what stays empty.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    from stream_guard.sinks.publish import translated
+
+    if folder is None:
+        yield
+        return
+    with translated(folder):
+        new = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # the first that is not empty ends it
+            for path in new:
+                path.rmdir()
 
 
 def _one(guard: Guard, job: Job, wanted: dict[str, Any], progress: str) -> ExitCode:
@@ -140,6 +162,8 @@ def _identity(path: Path) -> int | None:
 def _summary(report: Report, progress: str) -> ExitCode:
     for warning in report.warnings:
         say(f"{report.input.path}: {warning}", "warning")
+    for note in report.notes:
+        say(f"{report.output.path}: {note}", "note")
     if report.covered_whole:
         first = report.account.whole[0]
         say(

@@ -286,5 +286,13 @@ def _sentence(error: ValidationError, given: Mapping[str, Given]) -> str:
         choices = first["ctx"]["expected"].replace("'", "")
         near = did_you_mean(str(wrong.value), choices.replace(" or ", ", ").split(", "))
         reason = f"should be {choices}" + (f"; did you mean {near}?" if near else "")
-    shown = "not valid" if catalogue()[path].is_secret else repr(wrong.value)
-    return f"{path} is {shown} in {wrong.origin}, but {reason}"
+    return f"{path} is {_shown(catalogue()[path], wrong.value)} in {wrong.origin}, but {reason}"
+
+
+def _shown(setting: Setting, value: object) -> str:
+    """Return a wrong value as it was given."""
+    if setting.is_secret:
+        return "not valid"
+    if setting.takes_zones and isinstance(value, tuple):  # its option, given once or more
+        value = "; ".join(map(str, value))
+    return repr(value)
