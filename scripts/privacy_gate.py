@@ -13,10 +13,13 @@ import argparse
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import av
 import cv2
@@ -64,6 +67,7 @@ UPRIGHT: Final = replace(PRESETS[_SETTINGS.preset], turned=(), aslant=())
 """What the redacted pictures are looked at with: their faces are upright."""
 
 Bgr = NDArray[np.uint8]
+C = TypeVar("C", Cover, Sequence[Cover])
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +130,22 @@ def _photo(path: Path) -> Photo:
 
 
 class Gate:
-    """Redacts photos as stream_guard does and attacks the results; holds the detectors and the attacker."""
+    """Redacts photos as stream_guard does and attacks the results; holds the detectors and the attacker.
+
+    Each core has detectors of its own, which serve one picture at a time.
+    """
 
     def __init__(self, found: Sequence[Photo]) -> None:
+        cores = os.cpu_count() or 1
         self._photos = found
         self.people = [photo.person for photo in found]
         self._sface = SFace()
-        self._detectors = Detectors(_SETTINGS.detectors)
-        self._covers = [self._cover(photo) for photo in found]
+        self._held = ExitStack()
+        self._pool = self._held.enter_context(ThreadPoolExecutor(cores))
+        self._free = SimpleQueue[Detectors]()
+        for _ in range(cores):
+            self._free.put(self._held.enter_context(closing(Detectors(_SETTINGS.detectors))))
+        self._covers = list(self._pool.map(self._cover, found))
         self._clips = [clip_covers(photo, seed) for seed, photo in enumerate(found)]
         self._clear = self._embeddings(aligned(photo.bgr, photo.landmarks) for photo in found)
 
@@ -143,7 +155,7 @@ class Gate:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._detectors.close()
+        self._held.close()
 
     @property
     def clear(self) -> float:
@@ -161,12 +173,11 @@ class Gate:
             accepts=true_accepts(faces[0], self._clear, self.people),
             trained=float(np.mean([self._trained(*one) for one in zip(faces, crops, strict=True)])),
             reconstructed=self._reconstructed(style),
-            redetected=float(np.mean([self._finds(*one) for one in zip(self._photos, runs[0], strict=True)])),
+            redetected=float(np.mean(list(self._pool.map(self._finds, self._photos, runs[0])))),
         )
 
     def _redacted(self, style: str, run: int) -> list[Bgr]:
-        pairs = zip(self._photos, self._covers, strict=True)
-        return [redacted_still(photo, cover, style, _key(run, k)) for k, (photo, cover) in enumerate(pairs)]
+        return self._each_covered(redacted_still, self._covers, style, run)
 
     def _crops(self, stills: Iterable[Bgr]) -> list[Bgr]:
         return [aligned(bgr, photo.landmarks) for photo, bgr in zip(self._photos, stills, strict=True)]
@@ -175,14 +186,23 @@ class Gate:
         return max(rank_1(faces, faces, self.people), classified(_pixels(crops), self.people))
 
     def _reconstructed(self, style: str) -> float:
-        pairs = zip(self._photos, self._clips, strict=True)
-        clips = [redacted_clip(photo, covers, style, _key(0, k)) for k, (photo, covers) in enumerate(pairs)]
+        clips = self._each_covered(redacted_clip, self._clips, style, 0)
         ways: tuple[Callable[..., NDArray[Any]], ...] = (np.mean, np.median)
         found = [self._embeddings(way(clip, axis=0) for clip in clips) for way in ways]
         return max(rank_1(faces, self._clear, self.people) for faces in found)
 
+    def _each_covered(
+        self, redacted: Callable[[Photo, C, str, bytes], Bgr], covers: Sequence[C], style: str, run: int
+    ) -> list[Bgr]:
+        keys = [_key(run, picture) for picture in range(len(covers))]
+        return list(self._pool.map(redacted, self._photos, covers, repeat(style), keys))
+
     def _observation(self, bgr: Bgr, preset: Preset) -> Observation:
-        return self._detectors.observer(preset).observe(frame_of(_rgb(bgr)))
+        detectors = self._free.get()
+        try:
+            return detectors.observer(preset).observe(frame_of(_rgb(bgr)))
+        finally:
+            self._free.put(detectors)
 
     def _cover(self, photo: Photo) -> Cover:
         (cover,) = FixedLagSmoother(0).push(self._observation(photo.bgr, PRESETS[_SETTINGS.preset]))
@@ -195,8 +215,7 @@ class Gate:
 
     def _embeddings(self, crops: Iterable[NDArray[Any]]) -> NDArray[np.float32]:
         small = (crop.astype(np.uint8) for crop in crops)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return np.array(list(pool.map(self._sface.embed, small)))
+        return np.array(list(self._pool.map(self._sface.embed, small)))
 
 
 def redacted_still(photo: Photo, cover: Cover, style: str, key: bytes) -> Bgr:
