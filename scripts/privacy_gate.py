@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from itertools import repeat
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -67,7 +66,7 @@ UPRIGHT: Final = replace(PRESETS[_SETTINGS.preset], turned=(), aslant=())
 """What the redacted pictures are looked at with: their faces are upright."""
 
 Bgr = NDArray[np.uint8]
-C = TypeVar("C", Cover, Sequence[Cover])
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +140,11 @@ class Gate:
         self.people = [photo.person for photo in found]
         self._sface = SFace()
         self._held = ExitStack()
-        self._pool = self._held.enter_context(ThreadPoolExecutor(cores))
         self._free = SimpleQueue[Detectors]()
         for _ in range(cores):
             self._free.put(self._held.enter_context(closing(Detectors(_SETTINGS.detectors))))
-        self._covers = list(self._pool.map(self._cover, found))
+        self._pool = self._held.enter_context(ThreadPoolExecutor(cores))  # ends before what it uses
+        self._covers = self._each(self._cover)
         self._clips = [clip_covers(photo, seed) for seed, photo in enumerate(found)]
         self._clear = self._embeddings(aligned(photo.bgr, photo.landmarks) for photo in found)
 
@@ -164,7 +163,8 @@ class Gate:
 
     def row(self, style: str) -> Row:
         """Redact all photos in a style and attack them."""
-        runs = [self._redacted(style, run) for run in range(1 if style in RUN_ONCE else RUNS)]
+        count = 1 if style in RUN_ONCE else RUNS
+        runs = [self._redacted(redacted_still, self._covers, style, run) for run in range(count)]
         crops = [self._crops(stills) for stills in runs]
         faces = [self._embeddings(one) for one in crops]
         return Row(
@@ -173,11 +173,16 @@ class Gate:
             accepts=true_accepts(faces[0], self._clear, self.people),
             trained=float(np.mean([self._trained(*one) for one in zip(faces, crops, strict=True)])),
             reconstructed=self._reconstructed(style),
-            redetected=float(np.mean(list(self._pool.map(self._finds, self._photos, runs[0])))),
+            redetected=float(np.mean(self._each(self._finds, runs[0]))),
         )
 
-    def _redacted(self, style: str, run: int) -> list[Bgr]:
-        return self._each_covered(redacted_still, self._covers, style, run)
+    def _each(self, function: Callable[..., Result], *columns: Iterable[Any]) -> list[Result]:
+        """Call a function with each photo and what belongs to it, on all cores."""
+        return list(self._pool.map(lambda row: function(*row), zip(self._photos, *columns, strict=True)))
+
+    def _redacted(self, how: Callable[..., Bgr], covers: Iterable[Any], style: str, run: int) -> list[Bgr]:
+        keys = [_key(run, picture) for picture in range(len(self._photos))]
+        return self._each(lambda photo, cover, key: how(photo, cover, style, key), covers, keys)
 
     def _crops(self, stills: Iterable[Bgr]) -> list[Bgr]:
         return [aligned(bgr, photo.landmarks) for photo, bgr in zip(self._photos, stills, strict=True)]
@@ -186,16 +191,10 @@ class Gate:
         return max(rank_1(faces, faces, self.people), classified(_pixels(crops), self.people))
 
     def _reconstructed(self, style: str) -> float:
-        clips = self._each_covered(redacted_clip, self._clips, style, 0)
+        clips = self._redacted(redacted_clip, self._clips, style, 0)
         ways: tuple[Callable[..., NDArray[Any]], ...] = (np.mean, np.median)
         found = [self._embeddings(way(clip, axis=0) for clip in clips) for way in ways]
         return max(rank_1(faces, self._clear, self.people) for faces in found)
-
-    def _each_covered(
-        self, redacted: Callable[[Photo, C, str, bytes], Bgr], covers: Sequence[C], style: str, run: int
-    ) -> list[Bgr]:
-        keys = [_key(run, picture) for picture in range(len(covers))]
-        return list(self._pool.map(redacted, self._photos, covers, repeat(style), keys))
 
     def _observation(self, bgr: Bgr, preset: Preset) -> Observation:
         detectors = self._free.get()

@@ -250,7 +250,7 @@ def test_lists_and_zones_are_taken_and_what_does_not_fit_is_not_sent(page: Any) 
         fields[name].fill(wrong)
         page.locator(".options details > summary").click()
         page.locator(".settings > summary").click()
-        fields[name].wait_for(state="hidden")  # Chromium focuses nothing in what it has not yet drawn folded
+        fields[name].wait_for(state="hidden")  # unfolded again 10 ms later it was not always focused
         add(page, PORTRAIT)
         until_true(page, "document.activeElement.matches(':invalid')")  # shown, though it was folded away
         assert page.locator("li.job").count() == 3
